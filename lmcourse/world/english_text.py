@@ -1,8 +1,8 @@
 """A plan of the world said in English."""
 
+from . import lexicon
 from .choice import Choice, Dice, yes
 from .english import article, past, plural, progressive, third_person
-from .korean_text import DAYS as KOREAN_DAYS
 from .lexicon import Noun, Person
 from .plan import Plan
 
@@ -11,8 +11,7 @@ TIME_FIRST, DAY_FIRST, NAME_DAY, GIVE_TO, OXFORD, IT, PLACE_FIRST = (
     yes(0.3), yes(0.5), yes(0.5), yes(0.4), yes(0.5), yes(0.4), yes(0.25)
 )  # fmt: skip
 RELATIVE_THING, RELATIVE_PERSON = Choice({"that": 0.6, "": 0.4}), Choice({"that": 0.4, "who": 0.35, "": 0.25})
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-assert len(DAYS) == len(KOREAN_DAYS)
+DAYS = tuple(entry.split("=")[1] for entry in lexicon.DAYS.split())
 WEATHER = {
     "sunny": ("be", "sunny"),
     "cloudy": ("be", "cloudy"),

@@ -183,9 +183,6 @@ class Builder:
         return self._put(reshape(stem, final=consonant) + ending, consonant + ending, True)
 
 
-FINAL_TAGS = {"declarative": "EF", "adnominal": "ETM", "because": "EC", "and": "EC"}
-
-
 @cache
 def conjugate(entry: str, kind: str, tense: str, level: str, honorific: bool = False, negation: str = ""):
     """A finite verb or adjective, as ``(text, morphemes)``.
@@ -221,21 +218,15 @@ def conjugate(entry: str, kind: str, tense: str, level: str, honorific: bool = F
         else:
             b.with_eu("시", "시")
             tags.append("EP")
-    if negation == "long":
+    if negation == "long":  # 가지 않았다: tense and ending go to 않
         b.plain("지")
         tags.append("EC")
-    _place(morphemes, b, tags, len(text))
-    text += b.text
-    if negation == "long":
-        text += " "
+        _place(morphemes, b, tags, len(text))
+        text += b.text + " "
         b, tags = Builder("않"), ["VX"]
-    else:
-        del morphemes[len(morphemes) - len(tags) :]
-        text = text[: len(text) - len(b.text)]
     _finish(b, tags, kind, tense, level, honorific)
     _place(morphemes, b, tags, len(text))
-    text += b.text
-    return text, tuple(morphemes)
+    return text + b.text, tuple(morphemes)
 
 
 def _place(morphemes, b, tags, offset):

@@ -2,11 +2,13 @@
 
 from functools import cache
 
+from . import lexicon
 from .choice import Choice, Dice, yes
 from .korean import conjugate, particle
 from .lexicon import Person
 from .plan import Plan
 
+DAYS = tuple(entry.split("=")[0] for entry in lexicon.DAYS.split())
 REGISTERS = Choice(
     {"plain": 0.5, "polite": 0.3, "formal": 0.2}
 )  # 했다, 했어요, 했습니다: one for a whole story
@@ -89,10 +91,10 @@ class Sentence:
         """A conjugated verb or adjective."""
         text, morphemes = conjugate(entry, kind, tense, level, honorific, negation)
         self.space()
-        return self.put(text, morphemes, [_key(m, key, i, morphemes) for i, m in enumerate(morphemes)])
+        return self.put(text, morphemes, [_key(m, key) for m in morphemes])
 
 
-def _key(morpheme, key: str, i: int, morphemes) -> str:
+def _key(morpheme, key: str) -> str:
     """What a morpheme of a verb says: the verb itself, its negation, the future, or only grammar."""
     form, tag = morpheme[:2]
     if tag == "VX" or (form, tag) == ("안", "MAG"):
@@ -142,8 +144,6 @@ def _day(s: Sentence, plan: Plan) -> None:
             s.word("는", "JX", "")
     _weather(s, plan.weather, plan.tense, s.register)
 
-
-DAYS = ("월요일", "화요일", "수요일", "목요일", "금요일", "토요일", "일요일")
 
 
 def _subject(s: Sentence, plan: Plan) -> None:

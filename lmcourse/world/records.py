@@ -26,7 +26,8 @@ class Foil(NamedTuple):
     """The sentence with one agreement broken, and nothing else: a minimal pair.
 
     ``distance`` counts the words between the two that agree; ``kind`` is "honorific" (Korean: the verb honours its
-    subject with 시) or "number" (English: is or are).
+    subject with 시) or "number" (English: is or are). ``marked`` says that the right form is the rarer one: the
+    honorific, the plural.
     """
 
     language: str
@@ -34,6 +35,7 @@ class Foil(NamedTuple):
     right: str
     wrong: str
     distance: int
+    marked: bool
 
 
 class _Replay(Dice):
@@ -186,7 +188,7 @@ class Record:
         if len(plan.subject) == 1 and "subject" in self._keys[0]:
             wrong = korean_text.say(plan, _Replay(self._styles[0]), self._register, not plan.honorific).text
             if wrong != self.ko:
-                out.append(Foil("ko", "honorific", self.ko, wrong, self._distance_ko()))
+                out.append(Foil("ko", "honorific", self.ko, wrong, self._distance_ko(), plan.honorific))
         if plan.subject or plan.animal or plan.kind == "judge":
             number = (
                 plan.many or len(plan.subject) == 2 or bool(plan.subject and plan.subject[0].gender == "p")
@@ -195,7 +197,7 @@ class Record:
                 number = plan.noun.number == "plural"
             wrong = english_text.say(plan, _Replay(self._styles[1]), not number).text
             if wrong != self.en:
-                out.append(Foil("en", "number", self.en, wrong, self._distance_en(wrong)))
+                out.append(Foil("en", "number", self.en, wrong, self._distance_en(wrong), number))
         return tuple(out)
 
     def _distance_ko(self) -> int:

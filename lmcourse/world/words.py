@@ -48,7 +48,6 @@ class Words:
         self.adverbs = {letter: tuple(_split(text)[0]) for letter, text in words.ADVERBS.items()}
         self.diets = {animal: letter for letter, text in words.DIETS.items() for animal in text.split()}
         self.times = [tuple(e) for e in _split(words.TIMES)]
-        self.days = [tuple(e) for e in _split(words.DAYS)]
         self.names = [
             Person(k, e, g, False, True) for g, text in words.NAMES.items() for k, e in _split(text)
         ]
