@@ -1,0 +1,73 @@
+"""Small repairs of what Jupyter Book 1.x writes on every page, and a watch over what a page loads."""
+
+import re
+from urllib.parse import urlsplit
+
+from docutils import nodes
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+# What a browser fetches by itself. A link that a reader may click is none of it.
+LOADS = re.compile(
+    r"""<(?:script|img|iframe|audio|video|source|embed|track)\b[^>]*?\b(?:src|poster)\s*=\s*["']?
+          (?P<src>(?:https?:)?//[^"'\s>]+)
+      | <link\b(?=[^>]*\brel\s*=\s*["']?(?:stylesheet|preload|icon|preconnect))[^>]*?\bhref\s*=\s*["']?
+          (?P<href>(?:https?:)?//[^"'\s>]+)
+      | @import\s+(?:url\()?["']?
+          (?P<css>(?:https?:)?//[^"'\s)]+)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def uses_thebe(app):
+    """Whether the book has a button that starts a kernel in the page."""
+    return bool(app.config.html_theme_options.get("launch_buttons", {}).get("thebe"))
+
+
+def drop_thebe_settings(app, doctree, docname):
+    """Take out the settings of a kernel that no button starts; Thebe writes them at the end of every page."""
+    if uses_thebe(app):
+        return
+    for node in list(doctree.findall(nodes.raw)):
+        if "text/x-thebe-config" in node.astext() or node.astext().startswith("<script>kernelName ="):
+            node.parent.remove(node)
+
+
+def tidy_scripts(app, pagename, templatename, context, doctree):
+    """Drop Thebe's files where no button starts it, and inline scripts that are there twice.
+
+    ``sphinx-thebe`` registers ``const THEBE_JS_URL`` twice, and the second one is an error in the browser.
+    """
+    unwanted = () if uses_thebe(app) else ("sphinx-thebe", "THEBE_JS_URL")
+    for kind in ("script_files", "css_files"):
+        bodies, kept = set(), []
+        for item in context.get(kind, []):
+            body = getattr(item, "attributes", {}).get("body") or ""
+            text = f"{getattr(item, 'filename', item)} {body}"
+            if body not in bodies and not any(word in text for word in unwanted):
+                kept.append(item)
+            if body:
+                bodies.add(body)
+        context[kind] = kept
+
+
+def foreign_addresses(html):
+    """Addresses on other hosts that a browser would load by itself when it shows this HTML.
+
+    >>> foreign_addresses('<a href="https://example.org">a link</a> <img src="https://example.org/x.png">')
+    ['https://example.org/x.png']
+    """
+    return [match[match.lastgroup] for match in LOADS.finditer(html)]
+
+
+def ask_no_other_host(app, pagename, templatename, context, doctree):
+    """Warn of every file that the page would load from another host: the book is read without a network."""
+    found = foreign_addresses(context.get("body") or "")
+    for kind in ("script_files", "css_files"):
+        for item in context.get(kind, []):
+            name = str(getattr(item, "filename", item) or "")
+            if urlsplit(name).netloc:
+                found.append(name)
+    for address in sorted(set(found)):
+        logger.warning("page %s would load %s from another host", pagename, address, type="lmcourse", subtype="offline")
