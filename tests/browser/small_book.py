@@ -1,0 +1,145 @@
+"""A throw-away book: what the Sphinx extension has to deal with, on four small pages."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import yaml
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+
+CONFIG = {
+    "title": "A small book",
+    "only_build_toc_files": True,
+    "exclude_patterns": [".*", "**/.*"],
+    "execute": {"execute_notebooks": "off"},
+    "launch_buttons": {"binderhub_url": "https://mybinder.org"},
+    "sphinx": {
+        "recursive_update": True,
+        "extra_extensions": ["lmcourse.sphinxext"],
+        "config": {"html_theme_options": {"show_navbar_depth": 2}},
+    },
+}
+PAGES = {
+    "intro.md": """# A small book
+
+Counting words is called *training* here. See [the other page](korean.md) and [a link](https://example.org/).
+
+| model | a very long heading that does not wrap well | bits | perplexity | parameters | seconds | memory |
+|---|---|---|---|---|---|---|
+| n-gram-with-a-long-name | 1.234567890123 | 2.345678 | 3.456789 | 4567890123 | 5.678901 | 67890123456 |
+""",
+    "korean.md": """# Words and 낱말
+
+단어의 순서를 셉니다. BERT는 문장에서 배웁니다. 정의를 먼저 읽고, 사과가 있는 배를 봅니다.
+
+In English it is called an *embedding*, 임베딩이라고 합니다. The code `말뭉치` stays code:
+
+```python
+text = "말뭉치"
+```
+""",
+    "other.md": """# Other matters
+
+정도가 다릅니다. Some embeddings are trained. 고양이는 학교에서 놀지만, 나이를 모릅니다.
+""",
+}
+CELLS = [
+    new_markdown_cell("# Widgets\n\nMathematics: $p(w \\mid h) = \\frac{c(hw)}{c(h)}$"),
+    new_code_cell("""\
+import ipywidgets as widgets
+from lmcourse.widgets import NextWordExplorer
+
+english = {
+    (): {"the": 0.4, "cat": 0.2, "dog": 0.15, "sat": 0.1, "</s>": 0.1, "<img src=x onerror=alert(1)>": 0.05},
+    ("<s>",): {"the": 0.75, "cat": 0.15, "dog": 0.1},
+    ("the",): {"cat": 0.5, "dog": 0.4, "the": 0.1},
+    ("cat",): {"sat": 0.6, "</s>": 0.4},
+    ("<s>", "the"): {"cat": 0.9, "dog": 0.1},
+    ("the", "cat"): {"sat": 1.0},
+    ("cat", "sat"): {"</s>": 1.0},
+}
+korean = {
+    (): {"고양이가": 0.5, "잔다": 0.3, "</s>": 0.2},
+    ("<s>",): {"고양이가": 1.0},
+    ("고양이가",): {"잔다": 0.8, "</s>": 0.2},
+}
+explorer = NextWordExplorer({"English": english, "한국어": korean}, words=["the"])
+explorer"""),
+    new_code_cell("""\
+a = widgets.IntSlider(2, 0, 5, description="first")
+b = widgets.FloatSlider(2, min=0, max=10, step=0.5, description="second")
+link = widgets.jslink((a, "value"), (b, "value"))
+choice = widgets.Dropdown(options=["red", "green"], description="colour")
+text = widgets.Text(description="word")
+label = widgets.Label("a label")
+to_label = widgets.jsdlink((text, "value"), (label, "value"))
+to_first = widgets.jsdlink((choice, "index"), (a, "value"))
+widgets.VBox([widgets.HBox([a, b]), choice, text, label, widgets.Checkbox(description="tick"),
+              widgets.HTML("<b>bold</b>"), widgets.Button(description="press")])"""),
+    new_code_cell("""\
+import anywidget, traitlets
+
+class Broken(anywidget.AnyWidget):
+    _esm = "export default { render() { throw new Error('no way') } }"
+
+Broken()"""),
+    new_code_cell("""\
+class Counter(anywidget.AnyWidget):
+    _esm = '''export default {
+      initialize({ model }) { model.set("started", model.get("started") + 1); },
+      render({ model, el }) {
+        model.on("msg:custom", () => { throw new Error("nobody sends") });
+        const show = () => {
+          el.textContent = `started ${model.get("started")}, ${new Uint8Array(model.get("data").buffer)}`;
+        };
+        model.on("change:started", show);
+        model.send({ hello: 1 });
+        show();
+        return () => { window.cleaned = (window.cleaned ?? 0) + 1; };
+      } }'''
+    started = traitlets.Int(0).tag(sync=True)
+    data = traitlets.Bytes(bytes([1, 2, 255])).tag(sync=True)
+
+counter = Counter()
+counter"""),
+    new_code_cell("counter"),
+]  # fmt: skip
+
+
+def run_notebook(cells, folder):
+    """A notebook of these cells with its outputs and the state of its widgets."""
+    notebook = new_notebook(cells=cells)
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute(env=ENVIRONMENT)
+    return notebook
+
+
+def write_book(folder, config=CONFIG, cells=CELLS):
+    """The sources of the book, its notebook executed."""
+    for name, text in PAGES.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    nbformat.write(run_notebook(cells, folder), folder / "widgets.ipynb")
+    (folder / "_config.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    toc = {
+        "format": "jb-book",
+        "root": "intro",
+        "chapters": [{"file": f} for f in ("korean", "other", "widgets")],
+    }
+    (folder / "_toc.yml").write_text(yaml.safe_dump(toc), encoding="utf-8")
+
+
+def build(folder):
+    """Build strictly; returns the folder of pages."""
+    command = "from jupyter_book.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "build", str(folder), "-n", "-W", "--keep-going"],
+        capture_output=True, text=True, encoding="utf-8", env=ENVIRONMENT, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
+    return folder / "_build" / "html"

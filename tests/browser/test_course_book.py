@@ -1,0 +1,130 @@
+"""The course's own book: built whole, without a warning and without a network; every page in a browser."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTENTS = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+CHAPTERS = [chapter for part in CONTENTS["parts"] for chapter in part["chapters"]]
+PAGES = [CONTENTS["root"]] + [entry["file"] for c in CHAPTERS for entry in [c, *c.get("sections", [])]]
+NOTEBOOKS = [page for page in PAGES if page.startswith("notebooks/")]
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """Where the book was built, as by ``make book`` but from nothing and without a network; what was said."""
+    out = tmp_path_factory.mktemp("book")
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(ROOT)]
+    done = subprocess.run(
+        [*command, "--path-output", str(out), "-n", "-W", "--keep-going"],
+        env={**os.environ, **nowhere, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=600,
+    )
+    return out / "_build" / "html", done
+
+
+@pytest.fixture(scope="module")
+def html(build):
+    folder, done = build
+    if done.returncode:
+        pytest.skip("the book did not build")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(html, served):
+    with served(html) as address:
+        yield address
+
+
+def text_of(html, page):
+    return (html / f"{page}.html").read_text("utf-8")
+
+
+def stored(page, mimetype):
+    """How many outputs of the notebook are shown as this type: a widget's picture is for other places."""
+    cells = json.loads((ROOT / f"{page}.ipynb").read_text("utf-8"))["cells"]
+    outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+    return sum(mimetype in data and (mimetype == VIEW or VIEW not in data) for data in outputs)
+
+
+def test_book_builds_without_a_warning(build):
+    _, done = build
+    said = done.stdout + done.stderr
+    complaints = [line for line in said.splitlines() if re.search("WARNING|ERROR|Error", line)]
+    assert done.returncode == 0, "\n".join(complaints) or said[-6000:]
+    assert not complaints
+
+
+def test_all_pages_are_there_and_no_other(html):
+    made_by_sphinx = {"genindex", "index", "py-modindex", "search"}
+    built = {path.relative_to(html).with_suffix("").as_posix() for path in html.rglob("*.html")}
+    assert {page for page in built if not page.startswith("_")} - made_by_sphinx == set(PAGES)
+    assert len(PAGES) >= 19
+    assert f"{PAGES[0]}.html" in text_of(html, "index")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_is_left_unread(html, page):
+    text = text_of(html, page)
+    assert len(re.findall(r"<h1\b", text.split("<article")[1])) == 1
+    assert not re.findall(r'class="[^"]*\b(?:system-message|problematic)\b', text)
+    prose = re.sub(r"<(pre|script|style)\b.*?</\1>|<code\b.*?</code>", "", text, flags=re.DOTALL)
+    assert not re.findall(r"\{(?:term|ref|cite:?\w*|doc|mod|func|class|kbd)\}", prose), "a role that was not read"
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_every_chapter_shows_its_outputs(html, page):
+    text = text_of(html, page)
+    assert text.count(f'type="{VIEW}"') == stored(page, VIEW)
+    pictures = len(re.findall(r'<img [^>]*src="[^"]*_images/[0-9a-f]{32,}\.png"', text))
+    assert pictures >= stored(page, "image/png")
+
+
+def test_the_book_has_live_figures():
+    assert sum(stored(page, VIEW) for page in NOTEBOOKS) >= 1
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_on_a_dark_phone(site, visit, page):
+    check_page(visit(f"{site}/{page}.html", width=400, dark=True), page, "dark")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_on_a_light_laptop_from_disk(html, visit, page):
+    check_page(visit((html / f"{page}.html").as_uri(), width=1280), page, "light")
+
+
+def check_page(visited, page, theme):
+    """No other host, no error, formulas drawn, nothing too wide, as many live widgets as are stored."""
+    tab = visited.page
+    tab.evaluate("window.lmcourseWidgets?.ready")
+    tab.evaluate("window.MathJax?.startup?.promise")
+    views = tab.locator(f'script[type="{VIEW}"]')
+    assert views.count() == (stored(page, VIEW) if page in NOTEBOOKS else 0)
+    for view in views.all():
+        widget = view.locator("xpath=preceding-sibling::*[1]")
+        assert widget.get_attribute("data-widget")
+        assert widget.locator("button, input, select, svg, canvas, progress, [tabindex]").count(), "it is empty"
+    assert tab.locator(".lm-widget-error, .lm-widget-note").all_inner_texts() == []
+    if tab.locator(".math").count():
+        assert tab.locator("mjx-container").count()
+    assert tab.locator("mjx-merror").all_inner_texts() == []
+    assert visited.foreign == []
+    assert visited.errors == []
+    # Wide tables and code scroll by themselves; the page does not.
+    assert tab.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 1
+    assert tab.evaluate("document.documentElement.dataset.theme") == theme
