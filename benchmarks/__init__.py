@@ -1,0 +1,119 @@
+"""Measurements against other tools, in the same run: ``python -m benchmarks ngram``.
+
+A benchmark is a module with ``run(options)``, which gives a dict that JSON can hold, and perhaps
+``report(result)``, which gives the same as text. The results that the book shows are in ``results/``. Ratios
+of two tools in one run travel from machine to machine; seconds do not.
+"""
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lmcourse" / "benchmarks"
+
+
+class Missing(Exception):
+    """A rival or a corpus that this machine lacks; the message says how to get it."""
+
+
+PACKAGES = "lmcourse", "torch", "numpy", "tokenizers", "kiwipiepy", "kenlm", "nltk"
+
+
+def about(device=None):
+    """When, where and with what: the head of every result."""
+    import torch
+
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    machine = {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "torch_threads": torch.get_num_threads(),
+        "load": [round(x, 2) for x in os.getloadavg()] if hasattr(os, "getloadavg") else None,
+    }
+    if torch.device(device or "cpu").type == "cuda":
+        machine["gpu"] = torch.cuda.get_device_name(device)
+    return {
+        "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
+        "date": datetime.date.today().isoformat(),
+        "versions": versions,
+        "machine": machine,
+    }
+
+
+def _processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def clock(repeats, actions):
+    """Time actions, given by name, in turns, so that a busy moment of the machine hits all of them.
+
+    Returns:
+        For each name the fewest, the median and the most seconds, and the fewest seconds of processor time,
+        which all threads and all programs started count towards.
+    """
+    import torch
+
+    times = {name: [] for name in actions}
+    cpu_times = {name: [] for name in actions}
+    for _ in range(repeats):
+        for name, action in actions.items():
+            start, cpu_start = time.perf_counter(), _cpu()
+            result = action()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            times[name].append(time.perf_counter() - start)
+            cpu_times[name].append(_cpu() - cpu_start)
+            del result  # its memory is given back outside of the time of the next one
+    return {
+        name: {
+            "seconds": min(times[name]),
+            "median": statistics.median(times[name]),
+            "slowest": max(times[name]),
+            "cpu_seconds": min(cpu_times[name]),
+            "repeats": repeats,
+        }
+        for name in actions
+    }
+
+
+def _cpu():
+    try:
+        import resource
+    except ImportError:  # Windows
+        return sum(os.times()[:4])
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def shell(*command, **options):
+    """Run a program; its output as text. A failure shows what the program said."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(map(str, command))} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def table(head, rows):
+    """Lines of text with aligned columns."""
+    rows = [[str(cell) for cell in row] for row in [head, *rows]]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(line.rstrip() for line in lines)
