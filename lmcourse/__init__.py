@@ -38,14 +38,10 @@ def device(name=None):
     try:
         chosen = torch.device(name)
     except (RuntimeError, TypeError):
-        raise ValueError(
-            f"{name!r} is no device: use 'cpu', 'cuda', 'cuda:1', 'mps', or None for the best"
-        ) from None
+        raise ValueError(f"{name!r} is no device: use 'cpu', 'cuda', 'cuda:1', 'mps', or None for the best") from None
     count = {"cpu": 1, "cuda": torch.cuda.device_count() if cuda else 0, "mps": int(mps)}.get(chosen.type, 0)
     if (chosen.index or 0) >= count:
-        raise ValueError(
-            f"device {name!r} is not on this machine; use None for the best there is ({device()})"
-        )
+        raise ValueError(f"device {name!r} is not on this machine; use None for the best there is ({device()})")
     return chosen
 
 

@@ -64,9 +64,7 @@ def read(path):
                         raise ValueError
                     sections[order].append((float(fields[0]), fields[1 : order + 1], weight))
             except (ValueError, KeyError):
-                raise ValueError(
-                    f"{path}, line {number}: {line!r} does not belong there in an ARPA file"
-                ) from None
+                raise ValueError(f"{path}, line {number}: {line!r} does not belong there in an ARPA file") from None
     found = {k: len(lines) for k, lines in sections.items()}
     if order is None:
         raise ValueError(f"{path} is not an ARPA file: no line of it is \\data\\")
@@ -92,9 +90,7 @@ def ranked(sections, number):
         try:
             key = [ranks[tuple(ngram[:-1])] * len(number) + number[ngram[-1]] for ngram in ngrams]
         except KeyError as error:
-            raise ValueError(
-                f"an ARPA file has {k}-grams with {error.args[0]!r}, but not that itself"
-            ) from None
+            raise ValueError(f"an ARPA file has {k}-grams with {error.args[0]!r}, but not that itself") from None
         key, line = torch.tensor(key, dtype=torch.int64).sort()
         if len(key.unique()) < len(key):
             raise ValueError(f"an ARPA file has one of its {k}-grams twice")

@@ -83,9 +83,7 @@ def _download(name, url, kept, checksum, show):
     temporary = Path(temporary)
 
     class Bar(tqdm):
-        def reset(
-            self, total=None
-        ):  # pooch calls it at the end, and tqdm's own shows the bar in spite of its delay
+        def reset(self, total=None):  # pooch calls it at the end, and tqdm's own shows the bar in spite of its delay
             self.n = 0
 
     bar = Bar(desc=name, total=1, unit="B", unit_scale=True, leave=False, delay=1, disable=not show)

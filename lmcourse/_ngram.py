@@ -324,9 +324,7 @@ class Numbers(dict):
         if not isinstance(word, str):
             raise TypeError(f"{word!r} is not a str")
         if word in SPECIALS:
-            raise ValueError(
-                f"{word!r} has a meaning of its own and cannot be a word of a sentence: rename it"
-            )
+            raise ValueError(f"{word!r} has a meaning of its own and cannot be a word of a sentence: rename it")
         if not self.growing:
             return UNK
         self[word] = number = len(self) + 1  # <s> and </s> are in it, <unk> is not

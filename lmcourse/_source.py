@@ -29,9 +29,7 @@ def source(obj, methods=(), docstring=True):
         text = textwrap.dedent(inspect.getsource(inspect.unwrap(obj) if callable(obj) else obj)).rstrip()
     except (TypeError, OSError):
         instance = not inspect.isroutine(obj) and not inspect.isclass(obj)
-        advice = (
-            f"; show its class: show({type(obj).__name__})" if instance else " (it is not written in Python)"
-        )
+        advice = f"; show its class: show({type(obj).__name__})" if instance else " (it is not written in Python)"
         raise TypeError(f"{obj!r} has no source to show{advice}") from None
     tree = ast.parse(text)
     gone = set()  # line numbers, from 1
@@ -60,10 +58,7 @@ def _docstrings(tree):
     """The lines of all docstrings, and the empty line after each."""
     gone = set()
     for node in ast.walk(tree):
-        if (
-            isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.Module))
-            and ast.get_docstring(node) is not None
-        ):
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.Module)) and ast.get_docstring(node) is not None:
             if len(node.body) > 1:  # a body that is only a docstring keeps it
                 first, then = node.body[0], node.body[1]
                 start = min([then.lineno] + [mark.lineno for mark in getattr(then, "decorator_list", ())])

@@ -41,10 +41,7 @@ _ALL = [
         "6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e",
         "the text is in the public domain",
         "Karpathy, A. (2015). char-rnn.",
-        {
-            "data/tinyshakespeare/input.txt": "sha256:"
-            "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
-        },
+        {"data/tinyshakespeare/input.txt": "sha256:86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"},
     ),
     Source(
         "names",

@@ -162,9 +162,7 @@ def ko_gsd(split):
 def jhe(split):
     """School sentences; ``split`` is "dev" or "eval": a list of :class:`Pair`."""
     path = f"korean-english-jhe/jhe-koen-{_choose('split', split, ('dev', 'eval'))}"
-    return [
-        Pair(ko, en) for ko, en in zip(_lines("jhe", path + ".ko"), _lines("jhe", path + ".en"), strict=True)
-    ]
+    return [Pair(ko, en) for ko, en in zip(_lines("jhe", path + ".ko"), _lines("jhe", path + ".en"), strict=True)]
 
 
 def python_docs_ko(part=None, markup=False):
@@ -249,9 +247,7 @@ def _parse_wav(content):
 def nsmc(split):
     """Film reviews; ``split`` is "train" (150,000) or "test" (50,000): a list of :class:`Review`."""
     rows = _lines("nsmc", f"ratings_{_choose('split', split, ('train', 'test'))}.txt")[1:]
-    return [
-        Review(number, text.strip(), int(label)) for number, text, label in (row.split("\t") for row in rows)
-    ]
+    return [Review(number, text.strip(), int(label)) for number, text, label in (row.split("\t") for row in rows)]
 
 
 _LOADERS = [tinyshakespeare, names, cmudict, g2p, chatbot, ko_gsd, jhe, python_docs_ko, spoken_digits, nsmc]
@@ -283,9 +279,7 @@ def read_text(path, encoding="utf-8"):
         raise FileNotFoundError(f"there is no file {str(path)!r} (looked in {path.absolute().parent})")
     content = path.read_bytes()
     try:
-        text = content.decode(
-            "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
-        )
+        text = content.decode("utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding)
     except UnicodeError:
         raise ValueError(f"{str(path)!r} is not in {encoding}; {_guess(content, encoding)}") from None
     except LookupError:

@@ -84,9 +84,7 @@ class MarkovChain:
         law = torch.zeros(len(self.states), dtype=torch.float64)  # (S,)
         law[place] = 1
         for _ in range(days):
-            law = (
-                law @ self.transition
-            )  # one row instead of the matrix to the power of days: S times less work
+            law = law @ self.transition  # one row instead of the matrix to the power of days: S times less work
         return self._named(law)
 
     def stationary(self):

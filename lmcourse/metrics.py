@@ -41,9 +41,7 @@ def bits_per_character(bits, text):
             too.
         text: the text as it is read, a str or a list of them; or just the number of its characters.
     """
-    characters = (
-        text if isinstance(text, int) else len(text) if isinstance(text, str) else sum(map(len, text))
-    )
+    characters = text if isinstance(text, int) else len(text) if isinstance(text, str) else sum(map(len, text))
     if characters < 1:
         raise ValueError(f"bits per character need at least one character, not {text!r}")
     bits = _flat(bits, "bits")

@@ -97,9 +97,7 @@ class Interpolated(NGram):
         if weights is not None:
             weights = tuple(map(float, weights))
             if len(weights) != order + 1 or min(weights) < 0 or not abs(sum(weights) - 1) < 1e-9:
-                raise ValueError(
-                    f"expected {order + 1} weights that sum to 1, lowest order first, not {weights}"
-                )
+                raise ValueError(f"expected {order + 1} weights that sum to 1, lowest order first, not {weights}")
         self.weights, self._fixed = weights, weights is not None
 
     def fit(self, sentences, held_out=None):

@@ -111,9 +111,7 @@ def bars(probabilities, labels, *, highlight=None, title=None, ax=None):
     """
     values = np.asarray(probabilities, float)
     if values.ndim != 1 or len(values) != len(labels):
-        raise ValueError(
-            f"bars needs as many labels as probabilities, not {len(labels)} and shape {values.shape}"
-        )
+        raise ValueError(f"bars needs as many labels as probabilities, not {len(labels)} and shape {values.shape}")
     ax = _axes(ax, (5, 0.6 + 0.34 * len(values)))
     chosen = {highlight} if isinstance(highlight, str) else set(highlight or ())
     rows = np.arange(len(values))
@@ -192,13 +190,9 @@ def curves(
         heights = np.asarray(heights, float)
         places = np.arange(len(heights)) if x is None else np.asarray(x, float)
         if places.shape != heights.shape:
-            raise ValueError(
-                f"the line {name!r} has {len(heights)} points for {len(places)} places on the x axis"
-            )
+            raise ValueError(f"the line {name!r} has {len(heights)} points for {len(places)} places on the x axis")
         color = PALETTE[number % len(PALETTE)]
-        ax.plot(
-            places, heights, color=color, marker="o" if len(heights) <= 12 else None, markersize=4.5, zorder=3
-        )
+        ax.plot(places, heights, color=color, marker="o" if len(heights) <= 12 else None, markersize=4.5, zorder=3)
         if targets and name in targets:
             ax.axhline(targets[name], color=color, linewidth=1, linestyle=(0, (1, 2)))
         real = np.flatnonzero(np.isfinite(heights))
@@ -264,9 +258,7 @@ def transition_graph(matrix, states, *, title=None, least=0.005, numbered=None, 
     angles = np.pi / 2 - 2 * np.pi * np.arange(count) / count  # clockwise from the top
     centres = np.c_[np.cos(angles), np.sin(angles)] * (count > 1)
     shown = [(i, j) for i in range(count) for j in range(count) if values[i, j] >= least]
-    lines = {
-        (i, j): _loop(centres[i], size) if i == j else _arc(centres[i], centres[j], size) for i, j in shown
-    }
+    lines = {(i, j): _loop(centres[i], size) if i == j else _arc(centres[i], centres[j], size) for i, j in shown}
     taken = [(centre, 0.8 * size) for centre in centres]
     taken += [(point, 0.05) for pair in shown if values[pair] >= numbered for point in lines[pair][0][::4]]
     for i, j in sorted(shown, key=lambda pair: -values[pair]):

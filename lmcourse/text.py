@@ -54,9 +54,7 @@ def split_all(texts, unit):
             raise TypeError(f"a text is a string, not {text!r}")
     if _known(unit) == "morpheme":
         found = _kiwi().tokenize(texts)
-        return [
-            split_at(text, [(t.start, t.end) for t in one]) for text, one in zip(texts, found, strict=True)
-        ]
+        return [split_at(text, [(t.start, t.end) for t in one]) for text, one in zip(texts, found, strict=True)]
     if unit in ("eojeol", "word"):
         pattern = _EOJEOL if unit == "eojeol" else _WORD
         return [[_escape(piece) for piece in pattern.findall(" " + text)] if text else [] for text in texts]
@@ -83,9 +81,7 @@ def split_at(text, spans):
     marked, cuts = " " + text, {0}
     for start, end in spans:
         if not 0 <= start <= end <= len(text):
-            raise ValueError(
-                f"the span ({start}, {end}) lies outside a text of {len(text)} characters: {text!r}"
-            )
+            raise ValueError(f"the span ({start}, {end}) lies outside a text of {len(text)} characters: {text!r}")
         if start < len(text) and not marked[start].isspace() and not text[start].isspace():
             cuts.add(start + 1)
     cuts.update(match.start() for match in _EOJEOL.finditer(marked))
@@ -123,9 +119,7 @@ def _blocks(text):
     blocks = []
     for letter in text:
         mark = unicodedata.category(letter)[0] == "M" or letter == "\u200d"  # accents; the joiner of emoji
-        part = (
-            "\u1160" <= letter <= "\u11ff" or "\ud7b0" <= letter <= "\ud7fb"
-        )  # conjoining vowels and finals
+        part = "\u1160" <= letter <= "\u11ff" or "\ud7b0" <= letter <= "\ud7fb"  # conjoining vowels and finals
         last = blocks[-1][-1] if blocks else " "
         if not last.isspace() and (mark or last == "\u200d" or part and _is_hangul(last)):
             blocks[-1] += letter
@@ -174,9 +168,7 @@ class Vocabulary:
 
     def __init__(self, tokens, specials=SPECIALS):
         if isinstance(tokens, str):
-            raise TypeError(
-                f"a vocabulary needs a list of tokens, not one string; list({tokens[:20]!r}) gives letters"
-            )
+            raise TypeError(f"a vocabulary needs a list of tokens, not one string; list({tokens[:20]!r}) gives letters")
         tokens = sorted(tokens) if isinstance(tokens, (set, frozenset)) else tokens
         self.tokens = list(dict.fromkeys(chain(specials, tokens)))
         self.ids = {token: number for number, token in enumerate(self.tokens)}
@@ -195,9 +187,7 @@ class Vocabulary:
         counts = Counter()
         for sentence in sentences:
             if isinstance(sentence, str):
-                raise TypeError(
-                    f"each sentence is a list of tokens, not the string {sentence[:40]!r}; split it first"
-                )
+                raise TypeError(f"each sentence is a list of tokens, not the string {sentence[:40]!r}; split it first")
             counts.update(sentence)
         kept = [token for token, count in counts.items() if count >= min_count and token not in specials]
         kept.sort(key=lambda token: (-counts[token], token))
@@ -213,9 +203,7 @@ class Vocabulary:
         """The number of one token, or that of ``"<unk>"``."""
         number = self.ids.get(token, self.ids.get("<unk>"))
         if number is None:
-            raise KeyError(
-                f"{token!r} is not among the {len(self)} tokens, and there is no '<unk>' to stand for it"
-            )
+            raise KeyError(f"{token!r} is not among the {len(self)} tokens, and there is no '<unk>' to stand for it")
         return number
 
     def __repr__(self):
@@ -261,9 +249,7 @@ class BPE:
 
     def _spell(self, text):
         unknown = set(text) - self._alphabet
-        return (
-            "".join(f"{ESCAPE}{ord(c):x}{ESCAPE}" if c in unknown else c for c in text) if unknown else text
-        )
+        return "".join(f"{ESCAPE}{ord(c):x}{ESCAPE}" if c in unknown else c for c in text) if unknown else text
 
     def join(self, pieces):
         """The text that the pieces make."""

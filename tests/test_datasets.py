@@ -152,11 +152,7 @@ def test_python_docs_ko(place):
     ]
     assert datasets.python_docs_ko("faq", markup=True) == [("네", "Yes")]
     both = datasets.python_docs_ko(markup=True)
-    assert (
-        len(both) == 3
-        and both[1].ko == '>>> print("가")\n가'
-        and both[0].en.startswith("Use :meth:`~list.sort` on")
-    )
+    assert len(both) == 3 and both[1].ko == '>>> print("가")\n가' and both[0].en.startswith("Use :meth:`~list.sort` on")
 
 
 def test_spoken_digits(place):
@@ -164,12 +160,7 @@ def test_spoken_digits(place):
     with wave.open(sound, "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", ""))
         file.writeframes(np.array([0, 16384, -32768], "<i2").tobytes())
-    files = [
-        f"recordings/{digit}_{name}_{n}.wav"
-        for digit in (3, 7)
-        for name in ("theo", "lucas")
-        for n in range(50)
-    ]
+    files = [f"recordings/{digit}_{name}_{n}.wav" for digit in (3, 7) for name in ("theo", "lucas") for n in range(50)]
     place("spoken_digits", dict.fromkeys(files, sound.getvalue()))
     (first, *_), test = datasets.spoken_digits(digits=[7]), datasets.spoken_digits("test", digits=[3, 7])
     assert (first.digit, first.speaker, first.index, first.rate) == (7, "lucas", 0, 8000)
@@ -187,9 +178,7 @@ def test_nsmc(place):
     assert datasets.nsmc("test") == [("12", '굳 "ㅋ\x85"', 1), ("34", "", 0)]
 
 
-@pytest.mark.parametrize(
-    "loader", [datasets.g2p, datasets.ko_gsd, datasets.jhe, datasets.nsmc, datasets.spoken_digits]
-)
+@pytest.mark.parametrize("loader", [datasets.g2p, datasets.ko_gsd, datasets.jhe, datasets.nsmc, datasets.spoken_digits])
 def test_splits_that_do_not_exist(loader):
     with pytest.raises(ValueError, match="split is one of .*, not 'valid'"):
         loader("valid")
@@ -227,9 +216,7 @@ def test_checksums():
 
 
 CONTENT = b"emma\nolivia\n"
-SOURCE = Source(
-    "toy", "", "owner/repo", "c0ffee", "", "", {"a b.txt": f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"}
-)
+SOURCE = Source("toy", "", "owner/repo", "c0ffee", "", "", {"a b.txt": f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"})
 
 
 @pytest.fixture
@@ -268,9 +255,7 @@ def test_download_once_and_keep(host, cache, capfd):
 
 def test_damaged_on_arrival_is_removed(host, cache):
     host.content = b"<html>log in</html>"
-    with pytest.raises(
-        Damaged, match="toy: http.*a%20b.txt arrived damaged .19 bytes, expected sha256:.*removed"
-    ):
+    with pytest.raises(Damaged, match="toy: http.*a%20b.txt arrived damaged .19 bytes, expected sha256:.*removed"):
         fetch(SOURCE, "a b.txt")
     assert kept(cache) == []
     host.content = CONTENT
@@ -331,9 +316,7 @@ def test_folder_as_mirror(place, cache, tmp_path):
         datasets.names()
     assert file.exists()  # not ours to remove
     file.unlink()
-    with pytest.raises(
-        Offline, match="there is no file .*names.txt. LMCOURSE_DATA_MIRROR says to look there"
-    ):
+    with pytest.raises(Offline, match="there is no file .*names.txt. LMCOURSE_DATA_MIRROR says to look there"):
         datasets.names()
 
 

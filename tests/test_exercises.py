@@ -39,9 +39,7 @@ def t_lists(states, sequence):
 @right("00.1")
 def t_torch(states, sequence):
     ids = torch.tensor([states.index(s) for s in sequence])
-    counts = torch.zeros(len(states), len(states)).index_put(
-        (ids[:-1], ids[1:]), torch.tensor(1.0), accumulate=True
-    )
+    counts = torch.zeros(len(states), len(states)).index_put((ids[:-1], ids[1:]), torch.tensor(1.0), accumulate=True)
     counts[counts.sum(1) == 0] = 1
     return counts / counts.sum(1, keepdim=True)
 
@@ -57,12 +55,8 @@ wrong("00.1", "counts", "These are counts")(lambda s, q: count_table(s, q).astyp
 wrong("00.1", "columns", "Your columns sum to 1, not your rows")(
     lambda s, q: count_table(s, q) / count_table(s, q).sum(0)
 )
-wrong("00.1", "row sums", "Not every row sums to 1")(
-    lambda s, q: count_table(s, q) / count_table(s, q).sum(1)
-)
-wrong("00.1", "all pairs", "the number of all pairs")(
-    lambda s, q: count_table(s, q) / count_table(s, q).sum()
-)
+wrong("00.1", "row sums", "Not every row sums to 1")(lambda s, q: count_table(s, q) / count_table(s, q).sum(1))
+wrong("00.1", "all pairs", "the number of all pairs")(lambda s, q: count_table(s, q) / count_table(s, q).sum())
 
 
 @wrong("00.1", "transposed", "Rows and columns are exchanged")
@@ -372,9 +366,7 @@ wrong("01.1", "unseen", "raised ZeroDivisionError")(
     lambda s, a, b: marked_pairs(s).count((a, b)) / [x for x, _ in marked_pairs(s)].count(a)
 )
 wrong("01.1", "end", "The end is not right")(
-    lambda s, a, b: safe(
-        marked_pairs(s).count((a, b)) * (b != "</s>"), [x for x, _ in marked_pairs(s)].count(a)
-    )
+    lambda s, a, b: safe(marked_pairs(s).count((a, b)) * (b != "</s>"), [x for x, _ in marked_pairs(s)].count(a))
 )
 wrong("01.1", "never", "A pair that was never seen in one sentence")(
     lambda s, a, b: b_flat(s, a, b) or (words(s).count(b) / len(words(s)) if a in words(s) else 0)
@@ -417,9 +409,7 @@ def p_list(log2probs):
 
 
 wrong("01.2", "base", "another base")(lambda x: math.exp(-sum(x) / len(x)))
-wrong("01.2", "arithmetic mean", "You average the probabilities")(
-    lambda x: 1 / (sum(2**v for v in x) / len(x))
-)
+wrong("01.2", "arithmetic mean", "You average the probabilities")(lambda x: 1 / (sum(2**v for v in x) / len(x)))
 wrong("01.2", "mean probability", "mean probability of a token")(lambda x: (2**x).mean())
 wrong("01.2", "sign", "below 1")(lambda x: 2 ** x.mean())
 wrong("01.2", "sum", "not their mean")(lambda x: 2 ** -x.sum())
@@ -442,25 +432,17 @@ def a_mix(count, total, V, k):
     return weight * count / max(total, 1) + (1 - weight) / V
 
 
-wrong("01.3", "V forgotten", "You add k once below the line")(
-    lambda count, total, V, k: (count + k) / (total + k)
-)
+wrong("01.3", "V forgotten", "You add k once below the line")(lambda count, total, V, k: (count + k) / (total + k))
 wrong("01.3", "above only", "above the line only")(lambda count, total, V, k: (count + k) / max(total, 1))
-wrong("01.3", "below only", "a word with count 0 still gets 0")(
-    lambda count, total, V, k: count / (total + k * V)
-)
+wrong("01.3", "below only", "a word with count 0 still gets 0")(lambda count, total, V, k: count / (total + k * V))
 wrong("01.3", "k forgotten below", "as if k were 1")(lambda count, total, V, k: (count + k) / (total + V))
 wrong("01.3", "always one", "You always add 1")(lambda count, total, V, k: (count + 1) / (total + V))
 wrong("01.3", "V off by one", "one possible word too many or too few")(
     lambda count, total, V, k: (count + k) / (total + k * (V - 1))
 )
-wrong("01.3", "not smoothed", "this is maximum likelihood")(
-    lambda count, total, V, k: count / total if total else 0
-)
+wrong("01.3", "not smoothed", "this is maximum likelihood")(lambda count, total, V, k: count / total if total else 0)
 wrong("01.3", "mixed", "add-k adds to counts")(lambda count, total, V, k: 0.5 * safe(count, total) + 0.5 / V)
-wrong("01.3", "new context", "total = 0")(
-    lambda count, total, V, k: (count + k) / (total + k * V) if total else 0
-)
+wrong("01.3", "new context", "total = 0")(lambda count, total, V, k: (count + k) / (total + k * V) if total else 0)
 
 # 01.4 bits_per_character
 
@@ -502,23 +484,15 @@ def k_pairs(bigrams, word):
     return np.int64(sum(pair[1] == word for pair in set(bigrams)))
 
 
-wrong("01.5", "repetitions", "how often the word occurs")(
-    lambda b, w: len([pair for pair in b if pair[1] == w])
-)
-wrong("01.5", "followers", "those that come before it are asked for")(
-    lambda b, w: len({p[1] for p in b if p[0] == w})
-)
+wrong("01.5", "repetitions", "how often the word occurs")(lambda b, w: len([pair for pair in b if pair[1] == w]))
+wrong("01.5", "followers", "those that come before it are asked for")(lambda b, w: len({p[1] for p in b if p[0] == w}))
 wrong("01.5", "followers with repetitions", "as a first word")(lambda b, w: [p[0] for p in b].count(w))
 wrong("01.5", "both sides", "neighbours on both sides")(lambda b, w: len({pair for pair in b if w in pair}))
 wrong("01.5", "all bigrams", "all different pairs")(lambda b, w: len(Counter(b)))
 wrong("01.5", "divided", "You divided")(lambda b, w: k_list(b, w) / len(set(b)))
-wrong("01.5", "itself left out", "leave out the word itself")(
-    lambda b, w: len({x for x, y in b if y == w} - {w})
-)
+wrong("01.5", "itself left out", "leave out the word itself")(lambda b, w: len({x for x, y in b if y == w} - {w}))
 wrong("01.5", "type", "returned a set, {")(lambda b, w: {x for x, y in b if y == w})
-wrong("01.5", "more than once", "more than once")(
-    lambda b, w: sum(p[1] == w and n > 1 for p, n in Counter(b).items())
-)
+wrong("01.5", "more than once", "more than once")(lambda b, w: sum(p[1] == w and n > 1 for p, n in Counter(b).items()))
 wrong("01.5", "first only", "never comes second")(lambda b, w: k_list(b, w) or 1)
 
 
@@ -565,10 +539,7 @@ def test_known_mistakes_differ_from_the_solution_and_from_each_other(number):
     made = {"right": [_outcomes(exercise, exercise.solution)]}
     for mistake in exercise.mistakes:
         made[mistake.name] = [_outcomes(exercise, function) for function in mistake.functions]
-    assert (
-        len(made) == len(exercise.mistakes) + 1
-        and len({m.message for m in exercise.mistakes}) == len(made) - 1
-    )
+    assert len(made) == len(exercise.mistakes) + 1 and len({m.message for m in exercise.mistakes}) == len(made) - 1
     for name, some in made.items():
         for other, others in made.items():
             for a in some if name != other else []:

@@ -18,9 +18,7 @@ from lmcourse.ngram import AddK, Interpolated, KneserNey, MaximumLikelihood, NGr
 
 RECORDED = Path(__file__).parents[1] / "benchmarks" / "results" / "ngram.json"
 QUICK = settings(max_examples=60, deadline=None)
-TINY = [
-    s.split() for s in ("the cat sat", "the cat ran", "a dog sat down", "the dog", "the cat sat down", "")
-]
+TINY = [s.split() for s in ("the cat sat", "the cat ran", "a dog sat down", "the dog", "the cat sat down", "")]
 
 
 def zipf(sentences, words=60, seed=0):
@@ -69,9 +67,7 @@ class Reference:
             self.a[k] = {g: raw[k][g] if g[0] == "<s>" else len(before[g]) for g in raw[k]}
         self.a[order] = dict(raw[order])
         self.a[1].pop(("<s>",))
-        self.followers = [
-            defaultdict(list) for _ in range(order + 1)
-        ]  # [k][context of k - 1]: the counts after
+        self.followers = [defaultdict(list) for _ in range(order + 1)]  # [k][context of k - 1]: the counts after
         for k in range(1, order + 1):
             for gram, count in self.a[k].items():
                 self.followers[k][gram[:-1]].append(count)
@@ -171,11 +167,7 @@ def test_a_sentence_is_the_product_of_its_next_words(model, sentence):
 def test_only_the_last_words_count(model, context):
     near = context[len(context) - model.order + 1 :] if len(context) >= model.order else context
     if len(near) == model.order - 1:
-        assert (
-            model.next_word(context)
-            == model.next_word(["w70", "w1", *near])
-            == model.next_word(near, bos=False)
-        )
+        assert model.next_word(context) == model.next_word(["w70", "w1", *near]) == model.next_word(near, bos=False)
 
 
 @each_model
@@ -292,9 +284,7 @@ def test_interpolation_mixes_the_orders():
             mixed = [w / 0.6 for w in mixed[:3]]
         for word, p in law.items():
             orders = range(1, len(mixed))
-            assert p == pytest.approx(
-                mixed[0] + sum(mixed[k] * ml[k].next_word(context)[word] for k in orders)
-            )
+            assert p == pytest.approx(mixed[0] + sum(mixed[k] * ml[k].next_word(context)[word] for k in orders))
     new = model.next_word(["new", "words"])  # no context was seen: unigrams and the uniform law alone
     assert new["cat"] == pytest.approx((0.1 / V + 0.2 * ml[1].next_word([])["cat"]) / 0.3)
     only = Interpolated(2, (0, 0, 1), "cpu").fit(TINY)
@@ -318,9 +308,7 @@ def test_weights_are_learned_on_sentences_that_were_set_aside():
     model = Interpolated(2, device="cpu").fit(TEXT)
     train, held_out = [s for i, s in enumerate(TEXT) if i % 10], TEXT[::10]
     assert model.weights == Interpolated(2, device="cpu").fit(train, held_out).weights
-    assert model.count(["w0"]) == MaximumLikelihood(2, "cpu").fit(TEXT).count(
-        ["w0"]
-    )  # and then all are counted
+    assert model.count(["w0"]) == MaximumLikelihood(2, "cpu").fit(TEXT).count(["w0"])  # and then all are counted
     greedy = Interpolated(2, device="cpu").fit(TEXT, TEXT)
     assert greedy.weights[2] > model.weights[2]
     assert Interpolated(3, device="cpu").fit([["a", "b"]]).weights == (0.25,) * 4
@@ -351,15 +339,10 @@ def test_generated_words_have_the_frequencies_of_the_model():
         law = {w: p ** (1 / temperature) for w, p in model.next_word(["w0"]).items() if w != "<unk>"}
         total = sum(law.values())
         seen = Counter(
-            (
-                model.generate(generator, context=["w0"], max_length=2, temperature=temperature)[1:]
-                or ["</s>"]
-            )[0]
+            (model.generate(generator, context=["w0"], max_length=2, temperature=temperature)[1:] or ["</s>"])[0]
             for _ in range(n)
         )
-        chi2 = sum(
-            (seen[w] - n * p / total) ** 2 / (n * p / total) for w, p in law.items() if n * p / total > 5
-        )
+        chi2 = sum((seen[w] - n * p / total) ** 2 / (n * p / total) for w, p in law.items() if n * p / total > 5)
         cells = sum(n * p / total > 5 for p in law.values())
         assert chi2 < cells + 4 * math.sqrt(2 * cells)
 
@@ -393,9 +376,7 @@ def kenlm():
     if os.environ.get("CI") == "true":
         import kenlm
     else:
-        kenlm = pytest.importorskip(
-            "kenlm", reason="KenLM's Python module is not installed: pip install kenlm"
-        )
+        kenlm = pytest.importorskip("kenlm", reason="KenLM's Python module is not installed: pip install kenlm")
     return kenlm
 
 
@@ -412,9 +393,7 @@ def test_arpa_files_read_back(key, tmp_path):
     assert again.next_word(["w0", "w1"]) == pytest.approx(model.next_word(["w0", "w1"]), rel=1e-7)
     assert again.words == model.words and again.generate(3) == model.generate(3)
     again.write_arpa(tmp_path / "again.arpa")
-    lines, lines_again = (
-        (tmp_path / f"{n}.arpa").read_text("utf-8").splitlines() for n in ("model", "again")
-    )
+    lines, lines_again = ((tmp_path / f"{n}.arpa").read_text("utf-8").splitlines() for n in ("model", "again"))
     assert [line.split("\t")[1:2] for line in lines] == [line.split("\t")[1:2] for line in lines_again]
     assert lines[:2] == ["\\data\\", f"ngram 1={len(model.words)}"] and lines[-1] == "\\end\\"
 
@@ -425,9 +404,7 @@ def test_kenlm_scores_our_files_as_we_do(key, tmp_path, kenlm):
     model.write_arpa(tmp_path / "model.arpa")
     theirs = kenlm.Model(str(tmp_path / "model.arpa"))
     for sentence in [*TEST, *TEXT[:50], []]:
-        assert model.log2prob(sentence) == pytest.approx(
-            theirs.score(" ".join(sentence)) / math.log10(2), rel=1e-5
-        )
+        assert model.log2prob(sentence) == pytest.approx(theirs.score(" ".join(sentence)) / math.log10(2), rel=1e-5)
     for p, (log10, _, _) in zip(
         model.score(model.encode([TEST[3]]))[1:].tolist(), theirs.full_scores(" ".join(TEST[3])), strict=True
     ):
@@ -439,9 +416,7 @@ def test_kenlm_scores_our_maximum_likelihood_files_where_the_probability_is_not_
     model.write_arpa(tmp_path / "model.arpa")
     theirs = kenlm.Model(str(tmp_path / "model.arpa"))
     for sentence in TEXT[:50]:
-        assert model.log2prob(sentence) == pytest.approx(
-            theirs.score(" ".join(sentence)) / math.log10(2), rel=1e-5
-        )
+        assert model.log2prob(sentence) == pytest.approx(theirs.score(" ".join(sentence)) / math.log10(2), rel=1e-5)
     assert theirs.score("w0 never") < -90
 
 
@@ -523,9 +498,7 @@ def test_what_an_arpa_file_cannot_hold(tmp_path):
     with pytest.raises(ValueError, match="backs off"):
         AddK(2, device="cpu").fit(TINY).write_arpa(tmp_path / "x.arpa")
     assert not (tmp_path / "x.arpa").exists()
-    KneserNey(2, "cpu").fit([["a\u3000b", "한\u00a0국", "'\"\\"]]).write_arpa(
-        tmp_path / "x.arpa"
-    )  # these can be
+    KneserNey(2, "cpu").fit([["a\u3000b", "한\u00a0국", "'\"\\"]]).write_arpa(tmp_path / "x.arpa")  # these can be
     assert {"a\u3000b", "한\u00a0국", "'\"\\"} < set(read_arpa(tmp_path / "x.arpa").words)
 
 

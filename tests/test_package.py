@@ -27,9 +27,7 @@ def test_import_is_light(module):
 
 
 def test_rooms_open_when_first_used():
-    assert (
-        run("import lmcourse; print(lmcourse.datasets.SOURCES['names'].repository)") == "karpathy/makemore\n"
-    )
+    assert run("import lmcourse; print(lmcourse.datasets.SOURCES['names'].repository)") == "karpathy/makemore\n"
     with pytest.raises(AttributeError, match="no attribute 'no_such_room'"):
         _ = lmcourse.no_such_room
     assert not hasattr(lmcourse, "_nothing")
@@ -101,9 +99,7 @@ class Sample:
 def test_show_prints_the_source(capsys):
     lmcourse.show(split)
     shown = capsys.readouterr().out
-    assert shown.startswith("def split(text, unit):\n") and shown.rstrip().endswith(
-        "split_all([text], unit)[0]"
-    )
+    assert shown.startswith("def split(text, unit):\n") and shown.rstrip().endswith("split_all([text], unit)[0]")
 
 
 def test_show_one_method_without_its_indentation(capsys):

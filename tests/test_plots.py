@@ -166,9 +166,7 @@ def test_heatmap():
 
 def test_curves():
     series = {"어절": [4, 3.9, None], "음절": [5, 3, 2.7], "자모": [6, 4, 2.69]}
-    ax = plots.curves(
-        series, [1, 2, 3], floor=2.1, floor_label="바닥", xlabel="order", ylabel="bits", title="둘"
-    )
+    ax = plots.curves(series, [1, 2, 3], floor=2.1, floor_label="바닥", xlabel="order", ylabel="bits", title="둘")
     drawn(ax)
     lines = [line for line in ax.lines if len(line.get_xdata()) == 3]
     assert [list(line.get_ydata()) for line in lines[1:]] == [series["음절"], series["자모"]]
@@ -189,9 +187,7 @@ def test_names_of_curves_do_not_touch():
     ax = plots.curves({str(n): [0, 1 + n / 100] for n in range(6)}, floor=1.0)
     ax.figure.canvas.draw()
     boxes = sorted((text.get_window_extent() for text in ax.texts), key=lambda box: box.y0)
-    assert len(boxes) == 7 and all(
-        low.y1 <= high.y0 + 0.5 for low, high in zip(boxes, boxes[1:], strict=False)
-    )
+    assert len(boxes) == 7 and all(low.y1 <= high.y0 + 0.5 for low, high in zip(boxes, boxes[1:], strict=False))
 
 
 @pytest.mark.parametrize("wanted", [[0.0, 0.0, 0.0], [0.1, 0.5, 0.9], [0.4, 0.45, 0.46, 0.9], [0.5]])
@@ -209,11 +205,7 @@ def test_transition_graph():
     numbers = [text for text in texts(ax) if text not in STATES]
     assert sorted(numbers) == sorted(f"{value:.2f}" for row in MATRIX for value in row)
     widths = sorted(line.get_linewidth() for line in ax.lines)
-    assert (
-        len(widths) == 9
-        and np.argsort(widths).tolist() == np.arange(9).tolist()
-        and widths[-1] > 3 * widths[0]
-    )
+    assert len(widths) == 9 and np.argsort(widths).tolist() == np.arange(9).tolist() and widths[-1] > 3 * widths[0]
 
 
 def test_transition_graph_leaves_out_what_does_not_happen():

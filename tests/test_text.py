@@ -28,9 +28,7 @@ HARD = [
     "<s> </s> <0x41> <unk>",
 ]
 # Letters that try the conventions: markers, hex digits, jamo of every kind, all sorts of space.
-NASTY = st.text(
-    st.sampled_from("▁▔ a1f0\n\t\u3000가각힣ㄱㅏㅋ\u1100\u1161\u11a8\u1112\u119e\u11eb\u0301\u200d🍚.'")
-)
+NASTY = st.text(st.sampled_from("▁▔ a1f0\n\t\u3000가각힣ㄱㅏㅋ\u1100\u1161\u11a8\u1112\u119e\u11eb\u0301\u200d🍚.'"))
 ANY = st.one_of(st.text(), NASTY, st.text(st.characters(min_codepoint=0x1100, max_codepoint=0x11FF)))
 
 
@@ -306,9 +304,7 @@ def test_batches_follow_the_seed():
     assert first == second == list(batches(items(), 8, torch.Generator().manual_seed(1)))
     assert first != list(batches(items(), 8, 2))
     generator = torch.Generator().manual_seed(1)
-    assert list(batches(items(), 8, generator)) != list(
-        batches(items(), 8, generator)
-    )  # the next epoch differs
+    assert list(batches(items(), 8, generator)) != list(batches(items(), 8, generator))  # the next epoch differs
     state = torch.get_rng_state()
     list(batches(items(), 8, 1))
     assert torch.equal(state, torch.get_rng_state())

@@ -164,9 +164,7 @@ def _problem(exercise, answer):
     plain = [n for n, case in enumerate(cases) if not case.edge]
     if not any(wrong[n] for n in plain):
         edges = [
-            edge
-            for edge in exercise.edges
-            if any(w and c.edge == edge for w, c in zip(wrong, cases, strict=True))
+            edge for edge in exercise.edges if any(w and c.edge == edge for w, c in zip(wrong, cases, strict=True))
         ]
         n = next(n for n in range(len(cases)) if wrong[n])
         seen = f" ({_call(name, cases[n].args)} {_said(found[n])}.)"
@@ -182,8 +180,7 @@ def _makes(mistake, exercise, cases, plain, expected, found, wrong):
     if mistake.looks:
         numbers = all(isinstance(found[n], np.ndarray) for n in plain)
         return numbers and all(
-            mistake.looks(cases[n].args, found[n], np.asarray(expected[n]) if wrong[n] else None)
-            for n in plain
+            mistake.looks(cases[n].args, found[n], np.asarray(expected[n]) if wrong[n] else None) for n in plain
         )
     for function in mistake.functions:
         made = _outcomes(exercise, function)
@@ -266,11 +263,7 @@ def _same(left, right, tolerance):
 
 
 def _said(found):
-    return (
-        f"raised {type(found).__name__}: {found}"
-        if isinstance(found, Exception)
-        else f"returned {_short(found)}"
-    )
+    return f"raised {type(found).__name__}: {found}" if isinstance(found, Exception) else f"returned {_short(found)}"
 
 
 def _call(name, args):

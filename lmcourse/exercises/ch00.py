@@ -68,8 +68,7 @@ ONE = Exercise(
     "Write transition_matrix(states, sequence). `states` is a list of names, `sequence` a list of states, "
     "one a day. Return rows of probabilities: row i, column j is the part of the days in states[i] after "
     "which the next day was in states[j]. A state that no day follows gets a row of equal probabilities.",
-    "Count pairs of neighbours with zip(sequence, sequence[1:]) into a table, then divide each row by its "
-    "own sum.",
+    "Count pairs of neighbours with zip(sequence, sequence[1:]) into a table, then divide each row by its own sum.",
     "Counting is learning: the more days, the nearer these rows come to the law that made them.",
     transition_matrix,
     _sequences,
@@ -81,8 +80,7 @@ ONE = Exercise(
         ),
         Mistake(
             "columns",
-            "Your columns sum to 1, not your rows: you divided by how often each state was entered, not "
-            "left.",
+            "Your columns sum to 1, not your rows: you divided by how often each state was entered, not left.",
             (lambda s, q: _counts(s, q) / _counts(s, q).sum(0, keepdims=True),),
         ),
         Mistake(
@@ -92,20 +90,17 @@ ONE = Exercise(
         ),
         Mistake(
             "backwards",
-            "You look back in time: row i says which state came before state i. It should say which comes "
-            "next.",
+            "You look back in time: row i says which state came before state i. It should say which comes next.",
             (lambda s, q: _rows(_counts(s, q).T),),
         ),
         Mistake(
             "all pairs",
-            "You divided by the number of all pairs, so the whole table sums to 1. Each row is a law of its "
-            "own.",
+            "You divided by the number of all pairs, so the whole table sums to 1. Each row is a law of its own.",
             (lambda s, q: _counts(s, q) / (len(q) - 1), lambda s, q: _counts(s, q) / len(q)),
         ),
         Mistake(
             "wrap-around",
-            "You count a step from the last day back to the first. Nothing is known of what follows the "
-            "last day.",
+            "You count a step from the last day back to the first. Nothing is known of what follows the last day.",
             (_around,),
         ),
         Mistake(
@@ -128,9 +123,7 @@ ONE = Exercise(
             "You added something to every count, as if each step had been seen once more than it was.",
             (lambda s, q: _rows(_counts(s, q) + 1), lambda s, q: _rows(_counts(s, q) + 0.5)),
         ),
-        Mistake(
-            "row sums", "Not every row sums to 1, and a row is a law: something comes next.", looks=_row_sums
-        ),
+        Mistake("row sums", "Not every row sums to 1, and a row is a law: something comes next.", looks=_row_sums),
     ),
     {"unseen": "Only one thing is missing: a state that no day follows. Read again what its row should be."},
 )
@@ -184,8 +177,7 @@ TWO = Exercise(
     "00.2",
     "Write forecast(p0, P, k). `p0` holds the probability of each state today, and row i of `P` says where "
     "state i leads. Return the probability of each state k days from today.",
-    "One day: the new probability of state j is the sum over i of p0[i] * P[i][j]. In matrices: a row times "
-    "P.",
+    "One day: the new probability of state j is the sum over i of p0[i] * P[i][j]. In matrices: a row times P.",
     "All paths of k days are in these few products, and there are n to the power of k of them.",
     forecast,
     _forecasts,
@@ -223,8 +215,7 @@ TWO = Exercise(
         ),
         Mistake(
             "likeliest path",
-            "You follow only the likeliest state from day to day. A forecast keeps every path, each with "
-            "its weight.",
+            "You follow only the likeliest state from day to day. A forecast keeps every path, each with its weight.",
             (_likeliest,),
         ),
         Mistake(
@@ -247,9 +238,7 @@ TWO = Exercise(
             "You return the matrix of k days. What does it do to p0?",
             (lambda p0, P, k: _power(P, k),),
         ),
-        Mistake(
-            "sum", "The probabilities do not sum to 1, so some path is lost or counted twice.", looks=_not_one
-        ),
+        Mistake("sum", "The probabilities do not sum to 1, so some path is lost or counted twice.", looks=_not_one),
     ),
     {"no days": "Only k = 0 is not right: when no day passes, nothing changes."},
 )
@@ -334,8 +323,7 @@ THREE = Exercise(
         ),
         Mistake(
             "rows averaged",
-            "You averaged the rows of P: that is one day after a day on which all states were equally "
-            "likely.",
+            "You averaged the rows of P: that is one day after a day on which all states were equally likely.",
             (lambda P: np.asarray(P).mean(0),),
         ),
         Mistake(
@@ -389,8 +377,7 @@ FOUR = Exercise(
     "00.4",
     "Write mean_spell(p_stay). A spell of weather has begun today. Each day it stays for one more day with "
     "probability `p_stay`. Return how many days it lasts on average, today included.",
-    "It lasts at least 1 day for sure, at least 2 with probability p, at least 3 with probability p * p. "
-    "Add up.",
+    "It lasts at least 1 day for sure, at least 2 with probability p, at least 3 with probability p * p. Add up.",
     "With a stay of 0.8, five days: long spells need no cause, chance alone makes them.",
     mean_spell,
     lambda rng: (
@@ -416,8 +403,7 @@ FOUR = Exercise(
         ),
         Mistake(
             "half-life",
-            "This is the day by which half of the spells have ended, or the like: a logarithm. The mean is "
-            "asked for.",
+            "This is the day by which half of the spells have ended, or the like: a logarithm. The mean is asked for.",
             (lambda p: np.log(0.5) / np.log(p), lambda p: -1 / np.log(p), lambda p: -1 / np.log2(p)),
         ),
         Mistake(

@@ -33,11 +33,7 @@ def _queries(rng):
         inside = Counter(pair for s in sentences for pair in zip(s, s[1:], strict=False))
         across = Counter(zip(flat, flat[1:], strict=False))
         last = Counter(sentence[-1] for sentence in sentences)
-        fit = [
-            (a, b)
-            for (a, b), n in sorted(inside.items())
-            if n > 1 and across[a, b] > n and last[a] and a != b
-        ]
+        fit = [(a, b) for (a, b), n in sorted(inside.items()) if n > 1 and across[a, b] > n and last[a] and a != b]
         if fit:
             pair = rng.choice(fit)
             sentences.insert(5, [*pair, *pair])
@@ -74,15 +70,13 @@ ONE = Exercise(
     "before each and one </s> after it. Return the probability of w2 after w1 by maximum likelihood: by "
     "counting and dividing. After a word that was never seen, return 0.",
     "Count the pairs in [<s>, ...words, </s>], sentence by sentence. How often did something come after w1?",
-    "A pair that was never seen gets 0, and so does every sentence that holds it: the next sections mend "
-    "that.",
+    "A pair that was never seen gets 0, and so does every sentence that holds it: the next sections mend that.",
     bigram_probability,
     _queries,
     (
         Mistake(
             "all tokens",
-            "You divide by the number of all words or pairs. Given that w1 has come, only what follows w1 "
-            "matters.",
+            "You divide by the number of all words or pairs. Given that w1 has come, only what follows w1 matters.",
             _over(len, lambda s: len(s) - 1, lambda s: len(s) + 1, lambda s: len(s) + 2),
         ),
         Mistake(
@@ -93,8 +87,7 @@ ONE = Exercise(
         ),
         Mistake(
             "across sentences",
-            "You count pairs that reach from the end of one sentence into the next: each sentence is on its "
-            "own.",
+            "You count pairs that reach from the end of one sentence into the next: each sentence is on its own.",
             (_across,),
         ),
         Mistake(
@@ -120,8 +113,7 @@ ONE = Exercise(
         ),
         Mistake(
             "sentences",
-            "You count sentences that hold the pair, not the times it occurs: it may occur twice in one "
-            "sentence.",
+            "You count sentences that hold the pair, not the times it occurs: it may occur twice in one sentence.",
             (
                 lambda s, a, b: sum(_inside([x], a, b) > 0 for x in s) / sum(a in x for x in s),
                 lambda s, a, b: sum(_inside([x], a, b) > 0 for x in s) / len(s),
@@ -131,16 +123,12 @@ ONE = Exercise(
         Mistake(
             "logarithm",
             "This is a logarithm of a probability; the probability itself is asked for.",
-            tuple(
-                lambda s, a, b, f=f: f(bigram_probability(s, a, b)) for f in (math.log2, math.log, math.log10)
-            ),
+            tuple(lambda s, a, b, f=f: f(bigram_probability(s, a, b)) for f in (math.log2, math.log, math.log10)),
         ),
     ),
     {
-        "start": "Words after <s> are not right: every sentence begins with one <s>, and it is a context "
-        "like others.",
-        "end": "The end is not right: </s> follows the last word of each sentence, and it has a probability "
-        "too.",
+        "start": "Words after <s> are not right: every sentence begins with one <s>, and it is a context like others.",
+        "end": "The end is not right: </s> follows the last word of each sentence, and it has a probability too.",
         "unseen": "A word that was never seen is not right: return 0 for whatever comes after it.",
         "never": "A pair that was never seen in one sentence should have probability 0.",
     },
@@ -257,8 +245,7 @@ THREE = Exercise(
     (
         Mistake(
             "V forgotten",
-            "You add k once below the line. It is added to the count of every possible word, and there are "
-            "V.",
+            "You add k once below the line. It is added to the count of every possible word, and there are V.",
             (lambda c, n, V, k: (c + k) / (n + k),),
         ),
         Mistake(
@@ -301,10 +288,7 @@ THREE = Exercise(
             ),
         ),
     ),
-    {
-        "new context": "Only a context that was never seen (total = 0) is not right: there too, k is added "
-        "V times."
-    },
+    {"new context": "Only a context that was never seen (total = 0) is not right: there too, k is added V times."},
     tolerance=1e-6,
 )
 
@@ -469,8 +453,7 @@ FIVE = Exercise(
         ),
         Mistake(
             "only once",
-            "You count the words that came before it exactly once; those that came more often count too, "
-            "each once.",
+            "You count the words that came before it exactly once; those that came more often count too, each once.",
             (lambda b, w: sum(n == 1 for n in Counter(x for x, y in b if y == w).values()),),
         ),
         Mistake(

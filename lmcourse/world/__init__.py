@@ -123,7 +123,5 @@ def splits(train: int = 20_000, test: int = 1_000, seed: int = 0) -> Splits:
             continue
         (unseen if is_held_out(r) else seen).append(r)
     if len(learn) < train or len(seen) < test or len(unseen) < test:
-        raise ValueError(
-            f"cannot make {train} training and {test} test records: raise an issue with these numbers"
-        )
+        raise ValueError(f"cannot make {train} training and {test} test records: raise an issue with these numbers")
     return Splits(learn, seen[:test], unseen[:test])

@@ -5,12 +5,13 @@ from functools import cache
 IRREGULAR_PAST = dict(
     pair.split(":")
     for pair in (
-        "be:was begin:began break:broke bring:brought build:built buy:bought catch:caught choose:chose clean:cleaned "
-        "come:came cut:cut do:did draw:drew drink:drank drive:drove eat:ate fall:fell feed:fed find:found fly:flew "
-        "forget:forgot get:got give:gave go:went grow:grew have:had hear:heard hide:hid hurt:hurt keep:kept know:knew "
-        "leave:left lend:lent lose:lost make:made meet:met put:put read:read ride:rode ring:rang run:ran say:said see:saw "
-        "sell:sold send:sent set:set shut:shut sing:sang sit:sat sleep:slept spend:spent stand:stood swim:swam "
-        "take:took teach:taught tell:told think:thought throw:threw wake:woke wear:wore win:won write:wrote"
+        "be:was begin:began break:broke bring:brought build:built buy:bought catch:caught choose:chose "
+        "clean:cleaned come:came cut:cut do:did draw:drew drink:drank drive:drove eat:ate fall:fell feed:fed "
+        "find:found fly:flew forget:forgot get:got give:gave go:went grow:grew have:had hear:heard hide:hid "
+        "hurt:hurt keep:kept know:knew leave:left lend:lent lose:lost make:made meet:met put:put read:read "
+        "ride:rode ring:rang run:ran say:said see:saw sell:sold send:sent set:set shut:shut sing:sang sit:sat "
+        "sleep:slept spend:spent stand:stood swim:swam take:took teach:taught tell:told think:thought "
+        "throw:threw wake:woke wear:wore win:won write:wrote"
     ).split()
 )
 IRREGULAR_PLURAL = {

@@ -75,12 +75,8 @@ class Builder:
         entry, _, self.irregular = entry.partition("~")
         head, plus, tail = entry.partition("+")
         self.text = head + tail
-        self.parts = (
-            [(head, 0, len(head)), (tail, len(head), len(self.text))] if plus else [(head, 0, len(head))]
-        )
-        self.ends_in_ha = self.text.endswith("하") and bool(
-            plus or len(self.text) == 1 or self.irregular == "하"
-        )
+        self.parts = [(head, 0, len(head)), (tail, len(head), len(self.text))] if plus else [(head, 0, len(head))]
+        self.ends_in_ha = self.text.endswith("하") and bool(plus or len(self.text) == 1 or self.irregular == "하")
 
     def _put(self, surface: str, form: str, fused: bool) -> "Builder":
         start = len(self.text) - 1 if fused else len(self.text)
@@ -137,9 +133,7 @@ class Builder:
         if irregular == "르":  # 부르 + 었 = 불렀
             stem = reshape(t[:-1], final="ㄹ") + "르"
             bright = vowel(t[:-1]) in "ㅏㅗ"
-            return self._put(
-                reshape(stem, "ㅏ" if bright else "ㅓ", last) + rest, self._a(bright, last) + rest, True
-            )
+            return self._put(reshape(stem, "ㅏ" if bright else "ㅓ", last) + rest, self._a(bright, last) + rest, True)
         stem, _ = self._vowel_stem()
         v = vowel(stem)
         bright = v in "ㅏㅗ"
@@ -149,14 +143,10 @@ class Builder:
             form, start, _ = self.parts[-1]
             self.parts[-1] = (form, start, len(surface) - len(rest))
             self.text = surface
-            self.parts.append(
-                (self._a(fused == "ㅘ", last) + rest, len(surface) - len(rest) - 1, len(surface))
-            )
+            self.parts.append((self._a(fused == "ㅘ", last) + rest, len(surface) - len(rest) - 1, len(surface)))
             self.irregular = ""
             return self
-        if (
-            irregular in ("ㄷ", "ㅅ") or final(stem) != " " or v in "ㅟㅢ"
-        ):  # no fusion: 먹었, 들었, 지었, 쉬었
+        if irregular in ("ㄷ", "ㅅ") or final(stem) != " " or v in "ㅟㅢ":  # no fusion: 먹었, 들었, 지었, 쉬었
             return self._put(
                 stem + reshape("아" if bright else "어", final=last) + rest,
                 self._a(bright, last) + rest,
@@ -164,9 +154,7 @@ class Builder:
             )
         if v == "ㅡ":  # 쓰 + 었 = 썼, 바쁘 + 았 = 바빴
             bright = len(stem) > 1 and vowel(stem[:-1]) in "ㅏㅗ"
-            return self._put(
-                reshape(stem, "ㅏ" if bright else "ㅓ", last) + rest, self._a(bright, last) + rest, True
-            )
+            return self._put(reshape(stem, "ㅏ" if bright else "ㅓ", last) + rest, self._a(bright, last) + rest, True)
         return self._put(reshape(stem, FUSED[v], last) + rest, self._a(bright, last) + rest, True)
 
     @staticmethod
@@ -230,9 +218,7 @@ def conjugate(entry: str, kind: str, tense: str, level: str, honorific: bool = F
 
 
 def _place(morphemes, b, tags, offset):
-    morphemes += [
-        (form, tag, offset + s, offset + e) for (form, s, e), tag in zip(b.parts, tags, strict=True)
-    ]
+    morphemes += [(form, tag, offset + s, offset + e) for (form, s, e), tag in zip(b.parts, tags, strict=True)]
 
 
 def _finish(b: Builder, tags: list[str], kind: str, tense: str, level: str, honorific: bool) -> None:

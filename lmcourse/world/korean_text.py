@@ -9,9 +9,7 @@ from .lexicon import Person
 from .plan import Plan
 
 DAYS = tuple(entry.split("=")[0] for entry in lexicon.DAYS.split())
-REGISTERS = Choice(
-    {"plain": 0.5, "polite": 0.3, "formal": 0.2}
-)  # 했다, 했어요, 했습니다: one for a whole story
+REGISTERS = Choice({"plain": 0.5, "polite": 0.3, "formal": 0.2})  # 했다, 했어요, 했습니다: one for a whole story
 REFER = Choice({"drop": 0.5, "pronoun": 0.15, "noun": 0.35})  # how to speak of the last subject again
 REFER_ELDER = Choice({"drop": 0.6, "noun": 0.4})  # 그 is no word for one's grandmother
 PARTICLE = Choice({"topic": 0.7, "subject": 0.3})
@@ -114,9 +112,9 @@ def say(plan: Plan, dice: Dice, register: str, honorific: bool | None = None) ->
     ``honorific`` overrides the agreement of the verb with its subject: it makes minimal pairs.
     """
     s = Sentence(dice, register, plan.honorific if honorific is None else honorific)
-    {"opening": _day, "new day": _day, "judge": _judge, "exist": _exist, "animal": _event}.get(
-        plan.kind, _event
-    )(s, plan)
+    {"opening": _day, "new day": _day, "judge": _judge, "exist": _exist, "animal": _event}.get(plan.kind, _event)(
+        s, plan
+    )
     return s.word(".", "SF", ".")
 
 
@@ -143,7 +141,6 @@ def _day(s: Sentence, plan: Plan) -> None:
         if s.choose(DAY_TOPIC):
             s.word("는", "JX", "")
     _weather(s, plan.weather, plan.tense, s.register)
-
 
 
 def _subject(s: Sentence, plan: Plan) -> None:
@@ -245,9 +242,7 @@ def _event(s: Sentence, plan: Plan) -> None:
     negation = ""
     if plan.negative:
         negation = "short" if short_negation(frame.ko) and s.choose(SHORT_NEGATION) else "long"
-    s.entry(
-        entry, "adjective" if frame.key == "ache" else "verb", plan.tense, s.register, s.honorific, negation
-    )
+    s.entry(entry, "adjective" if frame.key == "ache" else "verb", plan.tense, s.register, s.honorific, negation)
 
 
 def _items(s: Sentence, plan: Plan) -> None:

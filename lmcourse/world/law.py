@@ -114,9 +114,7 @@ class Law(Words):
         if len(subject) == 2:
             return kinds["pair"] * self.another_name(subject[0]).p[subject[1]]
         p = kinds["new"] * self.someone(state.topic).p[subject[0]]
-        if (
-            subject[0] in others
-        ):  # somebody met before may also turn up by chance: two derivations of one text
+        if subject[0] in others:  # somebody met before may also turn up by chance: two derivations of one text
             p += kinds["cast"] * self.one_of(others).p[subject[0]]
         return p
 
@@ -159,9 +157,9 @@ class Law(Words):
         thing = state.thing
         if d.get("thing") == "new" and self.leaves_thing(frame, d["noun"], honorific):
             thing = d["noun"]
-        return Plan(
-            "event", state.tense, state.weather, subject=subject, same=same, frame=frame, **d
-        ), self._after(state, subject, met, thing)
+        return Plan("event", state.tense, state.weather, subject=subject, same=same, frame=frame, **d), self._after(
+            state, subject, met, thing
+        )
 
     def _then_possible(self, state: State, because: bool) -> bool:
         return bool(state.topic) and state.tense != "present" and not because
@@ -196,11 +194,7 @@ class Law(Words):
             d["clause"] = (dice.pick(self.relative_verbs[noun.kind]), dice.pick(self.someone(subject)), None)
 
     def _p_modifier(self, frame: Frame, noun: Noun, negative: bool) -> tuple[float, float]:
-        if (
-            negative
-            or set(frame.flags) & set("gps")
-            or frame.key in ("lapped", "feed", "bake", "make", "craft")
-        ):
+        if negative or set(frame.flags) & set("gps") or frame.key in ("lapped", "feed", "bake", "make", "craft"):
             return 0.0, 0.0
         attribute, clause = self.modifier(noun)
         return attribute, 0.0 if frame.key in ("buy", "sell", "draw", "write", "find", "lose") else clause
@@ -251,9 +245,7 @@ class Law(Words):
                     else 0
                 )
             else:
-                p *= self._p_part(
-                    language, parts["place"], plan.place, f.places and self.place(f.places, wet)
-                )
+                p *= self._p_part(language, parts["place"], plan.place, f.places and self.place(f.places, wet))
             p *= self._p_part(language, parts["time"], plan.time, self.time)
             p *= self._p_part(language, parts["companion"], plan.companion, self.someone(plan.subject))
             p *= self._p_part(
@@ -278,18 +270,12 @@ class Law(Words):
         attribute, clause = self._p_modifier(frame, noun, plan.negative)
         if plan.attribute:
             choice = self.attributes.get(noun.kind)
-            return (
-                attribute * choice.shown(language, plan.attribute)
-                if choice and plan.attribute in choice.p
-                else 0.0
-            )
+            return attribute * choice.shown(language, plan.attribute) if choice and plan.attribute in choice.p else 0.0
         if plan.clause:
             choice = self.relative_verbs.get(noun.kind)
             if not choice or plan.clause[0] not in choice.p:
                 return 0.0
-            return (
-                clause * choice.shown(language, plan.clause[0]) * self.someone(plan.subject).p[plan.clause[1]]
-            )
+            return clause * choice.shown(language, plan.clause[0]) * self.someone(plan.subject).p[plan.clause[1]]
         return 1 - attribute - clause
 
     DEGREES = Choice({"": 0.6, "very": 0.22, "really": 0.18})
@@ -369,9 +355,7 @@ class Law(Words):
         animal, many = dice.pick(self.animals), dice.pick(self._yes(0.4))
         place = dice.pick(self.place("wild", state.weather in ("rain", "snow")))
         attribute = dice.pick(self.attributes["animal"]) if dice.pick(self._yes(0.3)) else None
-        plan = Plan(
-            "exist", state.tense, state.weather, animal=animal, many=many, place=place, attribute=attribute
-        )
+        plan = Plan("exist", state.tense, state.weather, animal=animal, many=many, place=place, attribute=attribute)
         return plan, replace(state, position=state.position + 1)
 
     def _animal(self, dice, state):

@@ -186,9 +186,7 @@ ADVERBS = {
     "H": "열심히=hard", "S": "천천히=slowly", "Q": "조용히=quietly", "F": "빨리=quickly", "L": "오래=for a long time",
     "A": "혼자=alone", "G": "다시=again", "E": "일찍=early", "T": "늦게=late", "W": "잘=well", "C": "급히=in a hurry",
 }  # fmt: skip
-TIMES = (
-    "아침=in the morning 오후=in the afternoon 저녁=in the evening 밤=at night 낮=during the day 새벽=at dawn"
-)
+TIMES = "아침=in the morning 오후=in the afternoon 저녁=in the evening 밤=at night 낮=during the day 새벽=at dawn"
 DAYS = "월요일=Monday 화요일=Tuesday 수요일=Wednesday 목요일=Thursday 금요일=Friday 토요일=Saturday 일요일=Sunday"
 
 # Adjectives that may stand before a noun of a class, and those that judge it afterwards (with the polarity of the judgement).

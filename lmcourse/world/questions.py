@@ -110,9 +110,7 @@ def _about_weather(plan: Plan):
         yield Question("오늘은 날씨가 어때요?", "What is the weather like today?", *answers)
         yield Question("오늘은 비가 와요?", "Is it raining today?", *yes)
     elif plan.tense == "future":
-        yield Question(
-            f"{day_ko}에는 날씨가 어떨까요?", f"What will the weather be like on {day_en}?", *answers
-        )
+        yield Question(f"{day_ko}에는 날씨가 어떨까요?", f"What will the weather be like on {day_en}?", *answers)
         yield Question(f"{day_ko}에는 비가 올까요?", f"Will it rain on {day_en}?", *yes)
     else:
         yield Question(f"{day_ko}에는 날씨가 어땠어요?", f"What was the weather like on {day_en}?", *answers)
@@ -220,11 +218,7 @@ def _about_event(plan: Plan):
     if plan.items:
         many = len(plan.items)
         names, last = [n.ko for n in plan.items[:-1]], plan.items[-1].ko
-        ko = (
-            "".join(n + particle("and", n)[0] + " " for n in names) + last
-            if many == 2
-            else ", ".join([*names, last])
-        )
+        ko = "".join(n + particle("and", n)[0] + " " for n in names) + last if many == 2 else ", ".join([*names, last])
         e = english.Sentence(_Plainly(False))
         english._items(e, plan)
         yield Question(f"{who} 무엇을 {verb}?", _en_ask(plan, who_en, "", "what"), ko, e.text)
@@ -248,9 +242,7 @@ def _about_event(plan: Plan):
         s = english.Sentence(_Plainly(False))
         english._noun(s, plan.noun, replace(bare, clause=None, attribute=None, kind="event"))
         answer_en = f"the {plan.noun.en}" if bare.thing == "definite" else s.text
-        yield Question(
-            f"{who} 무엇을 {verb}?", _en_ask(plan, who_en, to.strip(), "what"), plan.noun.ko, answer_en
-        )
+        yield Question(f"{who} 무엇을 {verb}?", _en_ask(plan, who_en, to.strip(), "what"), plan.noun.ko, answer_en)
     if plan.place:
         where = f"어디{particle(plan.frame.particle, '어디')[0]}" if goal else "어디에서"
         ko = verb if goal else rest

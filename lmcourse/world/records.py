@@ -190,9 +190,7 @@ class Record:
             if wrong != self.ko:
                 out.append(Foil("ko", "honorific", self.ko, wrong, self._distance_ko(), plan.honorific))
         if plan.subject or plan.animal or plan.kind == "judge":
-            number = (
-                plan.many or len(plan.subject) == 2 or bool(plan.subject and plan.subject[0].gender == "p")
-            )
+            number = plan.many or len(plan.subject) == 2 or bool(plan.subject and plan.subject[0].gender == "p")
             if plan.kind == "judge":
                 number = plan.noun.number == "plural"
             wrong = english_text.say(plan, _Replay(self._styles[1]), not number).text

@@ -48,13 +48,9 @@ class Words:
         self.adverbs = {letter: tuple(_split(text)[0]) for letter, text in words.ADVERBS.items()}
         self.diets = {animal: letter for letter, text in words.DIETS.items() for animal in text.split()}
         self.times = [tuple(e) for e in _split(words.TIMES)]
-        self.names = [
-            Person(k, e, g, False, True) for g, text in words.NAMES.items() for k, e in _split(text)
-        ]
+        self.names = [Person(k, e, g, False, True) for g, text in words.NAMES.items() for k, e in _split(text)]
         elders = [
-            Person(k, e, g, True, not e.startswith("the "))
-            for g, text in words.ELDERS.items()
-            for k, e in _split(text)
+            Person(k, e, g, True, not e.startswith("the ")) for g, text in words.ELDERS.items() for k, e in _split(text)
         ]
         roles = [(k, e, g) for g, text in words.ROLES.items() for k, e in _split(text)]
         self.role_people = [Person(k, f"the {e}", g, False, False) for k, e, g in roles]
@@ -104,9 +100,7 @@ class Words:
     def _by_kind(self, table: dict[str, str]) -> dict[str, Choice]:
         out = {}
         for kinds, text in table.items():
-            choice = Choice(
-                zipf([Adjective(e[0], e[1], int(e[2]) if len(e) > 2 else 0) for e in _split(text)]), look
-            )
+            choice = Choice(zipf([Adjective(e[0], e[1], int(e[2]) if len(e) > 2 else 0) for e in _split(text)]), look)
             out.update(dict.fromkeys(kinds.split(), choice))
         return out
 
@@ -221,9 +215,7 @@ class Words:
         """All (frame, noun) that read as this one in a language; usually itself alone."""
         out = []
         for f in self.frames_like(language, frame, honorific):
-            if self.takes_noun(f) != (noun is not None) or (
-                noun is None and f.objects[:1] != frame.objects[:1]
-            ):
+            if self.takes_noun(f) != (noun is not None) or (noun is None and f.objects[:1] != frame.objects[:1]):
                 continue
             if noun is None:
                 out.append((f, None))
@@ -275,9 +267,7 @@ class Words:
     @remembered
     def subject_kinds(self, topic: bool, cast: bool, pair: bool) -> Choice:
         """Who acts: the same person, one met before, somebody new, or two people."""
-        return Choice(
-            {"same": 0.5 * topic, "cast": 0.2 * cast, "new": 0.22 if topic else 1.0, "pair": 0.06 * pair}
-        )
+        return Choice({"same": 0.5 * topic, "cast": 0.2 * cast, "new": 0.22 if topic else 1.0, "pair": 0.06 * pair})
 
     @cached_property
     def weekday(self) -> Choice:
@@ -295,10 +285,7 @@ class Words:
     @cached_property
     def next_weather(self) -> dict[str, Choice]:
         """Tomorrow's weather by today's."""
-        return {
-            w: Choice(dict(zip(WEATHER, row, strict=True)))
-            for w, row in zip(WEATHER, TRANSITION, strict=True)
-        }
+        return {w: Choice(dict(zip(WEATHER, row, strict=True))) for w, row in zip(WEATHER, TRANSITION, strict=True)}
 
     @remembered
     def one_of(self, people: tuple[Person, ...]) -> Choice:
