@@ -199,7 +199,7 @@ class Bench:
 
     def fit_file(self, order, path):
         with open(path, encoding="utf-8") as file:
-            return KneserNey(order, self.device).fit(line.split() for line in file)
+            return KneserNey(order, self.device).fit(map(str.split, file))
 
     def lmplz(self, order, path):
         arpa = self.folder / f"{order}.arpa"

@@ -66,7 +66,7 @@ class NGram:
 
         Args:
             sentences: an iterable of sentences, read once. For a text file with a sentence on each line:
-                ``(line.split() for line in open(path, encoding="utf-8"))``.
+                ``map(str.split, open(path, encoding="utf-8"))``.
 
         Returns:
             The model itself.
@@ -96,8 +96,9 @@ class NGram:
         start = torch.arange(len(ids), device=self.device)  # places where a k-gram begins
         rank = ids  # (T,) rank of the k-gram that begins at each place
         for k in range(2, self.order + 1):
-            start = start[pick(ids, start + k - 2) != EOS]  # no k-gram crosses the end of a sentence
-            key = pick(rank, start) * V + pick(ids, start + k - 1)
+            inside = pick(ids, start + (k - 2)) != EOS  # no k-gram crosses the end of a sentence
+            start = pick(start, torch.nonzero(inside).squeeze(1))
+            key = pick(rank, start) * V + pick(ids, start + (k - 1))
             key, place, count = torch.unique(key, return_inverse=True, return_counts=True)
             context, suffix = key // V, torch.empty_like(key).scatter_(0, place, pick(rank, start + 1))
             table = self.tables[k] = Table(key, context, suffix, pick(table.opens, context), count)
@@ -204,7 +205,7 @@ class NGram:
             key = self.tables[k].key
             if not len(key):
                 return
-            end = start + k - 1
+            end = start + (k - 1)
             word = pick(ids, end)
             wanted = context * V + word
             rank = torch.searchsorted(key, wanted).clamp_(max=len(key) - 1)
@@ -338,7 +339,9 @@ def read(sentences, numbers):
         for sentence in sentences:
             if isinstance(sentence, str):
                 raise TypeError(f"{short(sentence)} is not a list; split it first")
-            yield from ((OPEN,), sentence, (CLOSE,))
+            yield (OPEN,)
+            yield sentence
+            yield (CLOSE,)
 
     if isinstance(sentences, str):
         raise TypeError(f"expected a list of sentences, not the str {short(sentences)}")

@@ -1,7 +1,7 @@
 """Search for a book that mixes Korean and English: Korean nouns are found whatever particle follows them.
 
 A page is indexed under every *form* of its Korean words: 단어들의 under 단어들의, 단어들 and 단어. A
-query is turned into one of its own forms by ``static/search.js``, which sees the whole index and so can
+query is turned into one of its own forms by ``search.js``, which sees the whole index and so can
 tell 정의 (a noun, since 정의를 is in the book) from 배가 (a noun and its particle). English words are
 stemmed as Sphinx does.
 
@@ -103,14 +103,12 @@ class SearchMixed(SearchEnglish):
         return [form for token in tokens(input) for form in forms(token)]
 
     @property
-    def js_stemmer_code(self):
-        # Sphinx escapes js_splitter_code as if it were HTML, so the splitter goes here, behind the
-        # English stemmer.
+    def js_splitter_code(self):
+        """The script that cuts a query into terms, with the endings filled in."""
         script = (Path(__file__).parent / "search.js").read_text(encoding="utf-8")
-        data = {"PARTICLES": PARTICLES, "ENDINGS": ENDINGS}
-        for name, value in data.items():
+        for name, value in {"PARTICLES": PARTICLES, "ENDINGS": ENDINGS}.items():
             script = script.replace(f"/* {name} */ null", json.dumps(value, ensure_ascii=False))
-        return SearchEnglish.js_stemmer_code + script
+        return script
 
 
 class SearchMixedKorean(SearchMixed):

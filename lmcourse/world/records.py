@@ -183,7 +183,7 @@ class Record:
 
     @cached_property
     def foils(self) -> tuple[Foil, ...]:
-        """The minimal pairs of this sentence: honorific agreement in Korean, number agreement in English."""
+        """Its minimal pairs, with honorific agreement broken in Korean and number agreement in English."""
         plan, out = self.plan, []
         if len(plan.subject) == 1 and "subject" in self._keys[0]:
             wrong = korean_text.say(plan, _Replay(self._styles[0]), self._register, not plan.honorific).text

@@ -9,7 +9,6 @@ import subprocess
 import pytest
 import small_book
 from nbformat.v4 import new_markdown_cell
-from playwright.sync_api import expect
 
 
 @pytest.fixture(scope="session")
@@ -320,6 +319,8 @@ def test_explorer_with_the_keyboard(visit, http):
 
 
 def test_explorer_samples_the_same_with_the_same_seed(visit, http):
+    from playwright.sync_api import expect
+
     def sampled(**options):
         explorer = widget(visit(f"{http}/widgets.html", **options))
         explorer.get_by_role("radio", name="order 1: looks at no word").check(force=True)
