@@ -128,3 +128,18 @@ def check_page(visited, page, theme):
     # Wide tables and code scroll by themselves; the page does not.
     assert tab.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 1
     assert tab.evaluate("document.documentElement.dataset.theme") == theme
+
+
+def test_the_explorer_of_chapter_one_answers_in_both_languages(html, visit):
+    """Words are typed as one types them, without the ▁ of the pieces; both languages have models."""
+    page = visit((html / "notebooks/01_ngram.html").as_uri(), width=1280).page
+    explorer = page.locator(".lmn").first
+    explorer.wait_for()
+    explorer.get_by_label("Type words").fill("She read a")
+    explorer.get_by_label("Type words").press("Enter")
+    assert explorer.locator(".lmn-chip").all_inner_texts()[-1].startswith("▁a")
+    assert explorer.get_by_role("button", name=re.compile("^▁book")).count() == 1
+    explorer.get_by_role("tab", name="한국어").click()
+    explorer.get_by_label("Type words").fill("할머니 께서")
+    explorer.get_by_label("Type words").press("Enter")
+    assert explorer.get_by_role("button", name=re.compile("^는")).count() == 1
