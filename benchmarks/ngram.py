@@ -337,6 +337,11 @@ def ratios(training, scoring):
         if theirs:
             share = theirs.get("tokens", 1) / ours.get("tokens", 1)
             result[name] = theirs["seconds"] / ours["seconds"] / share
+    if "build_binary, after lmplz" in training:
+        seconds = training["lmplz, to an ARPA file"]["seconds"] + training["build_binary, after lmplz"]["seconds"]
+        result["ready to score: lmplz and build_binary / ours from a file"] = (
+            seconds / best(training, "ours, from a file")["seconds"]
+        )
     return result
 
 

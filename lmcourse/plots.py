@@ -172,6 +172,7 @@ def curves(
     title=None,
     xlabel="",
     ylabel="",
+    ylim=None,
     ax=None,
 ):
     """Lines with their names at their right ends, and a dashed line for what none of them can cross.
@@ -182,6 +183,7 @@ def curves(
         floor: the height of a dashed line, such as an entropy, with its ``floor_label``.
         targets: a dict from names to the height that the line should come to, drawn dotted in its colour.
         title, xlabel, ylabel: what the whole and the axes are.
+        ylim: the lowest and the highest height shown; the labels are placed by it, so set it here.
         ax: where to draw.
     """
     ax = _axes(ax)
@@ -207,6 +209,8 @@ def curves(
         ax.text(0, 1.03, ylabel, transform=ax.transAxes, va="bottom", fontsize=10)  # upright, above its axis
     ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
     ax.margins(x=0.03)
+    if ylim:
+        ax.set_ylim(*ylim)
     _label_ends(ax, ends)
     return ax
 
