@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 from pathlib import Path
 
 import nbformat
@@ -44,7 +45,7 @@ def test_a_named_file_is_learned(name, unit, tmp_path):
     printed = train_on(path, unit)
     lines = len([line for line in FILES[name].lstrip("\ufeff").splitlines() if line.strip()])
     assert printed.startswith(f"{lines:,} lines") and "bits per character" in printed
-    assert "nan" not in printed and "inf" not in printed
+    assert math.isfinite(float(printed.split("cost ")[1].split()[0]))
     if name.startswith("a byte order mark"):
         assert "\ufeff" not in printed and "\r" not in printed
 
