@@ -211,8 +211,9 @@ class NGram:
             rank = torch.searchsorted(key, wanted).clamp_(max=len(key) - 1)
             seen = pick(key, rank) == wanted
             yield k, start, end, context, rank, seen
-            longer = torch.nonzero(seen & (word != EOS)).squeeze(1)
-            start, context = pick(start, longer), pick(rank, longer)
+            if k < self.order:
+                longer = torch.nonzero(seen & (word != EOS)).squeeze(1)
+                start, context = pick(start, longer), pick(rank, longer)
 
     def log2probs(self, sentences):
         """log2 of the probability of each sentence, with its ``</s>``; takes sentences or their ids: (B,)."""
