@@ -75,7 +75,7 @@ def be(tense: str, many: bool) -> str:
     return {"past": "were" if many else "was", "present": "are" if many else "is", "future": "will"}[tense]
 
 
-def _weather(s: Sentence, weather: str, tense: str) -> None:
+def say_weather(s: Sentence, weather: str, tense: str) -> None:
     verb, *adjective = WEATHER[weather]
     s.put("it", "")
     if adjective:
@@ -95,13 +95,13 @@ def _day(s: Sentence, plan: Plan, many: bool) -> None:
     if plan.kind == "opening" and plan.tense == "present":
         s.put("today", "today").put("is").put(DAYS[plan.day], "day").put(", and", "and")
         s.tokens[-2:], s.keys[-2:] = [",", "and"], ["", "and"]
-        _weather(s, plan.weather, "present")
+        say_weather(s, plan.weather, "present")
         return
     named = plan.kind == "opening" or s.choose(NAME_DAY)
     first = s.choose(DAY_FIRST)
     for part in ("day", "weather") if first else ("weather", "day"):
         if part == "weather":
-            _weather(s, plan.weather, plan.tense)
+            say_weather(s, plan.weather, plan.tense)
         elif named:
             s.put("on", "day.p").put(DAYS[plan.day], "day")
         else:
@@ -120,7 +120,7 @@ def _subject(s: Sentence, plan: Plan) -> None:
     if plan.animal:
         s.put("the").put(plural(plan.animal.en) if plan.many else plan.animal.en, "subject")
     elif plan.same and s.choose(REFER) == "pronoun":
-        s.put(_pronoun(plan)[0], "subject")
+        s.put(pronoun(plan)[0], "subject")
     else:
         _person(s, plan.subject[0], "subject")
         if len(plan.subject) == 2:
@@ -128,11 +128,11 @@ def _subject(s: Sentence, plan: Plan) -> None:
             _person(s, plan.subject[1], "subject2")
 
 
-def _pronoun(plan: Plan) -> tuple[str, str]:
+def pronoun(plan: Plan) -> tuple[str, str]:
     return PRONOUNS[plan.subject[0].gender if len(plan.subject) == 1 else "p"]
 
 
-def _verb(s: Sentence, plan: Plan, many: bool) -> None:
+def say_verb(s: Sentence, plan: Plan, many: bool) -> None:
     """The verb group: read, is reading, will read, did not read, does not like."""
     verb, tense = plan.frame.en, plan.tense
     negative = plan.negative
@@ -159,10 +159,10 @@ def _clause(s: Sentence, plan: Plan, style: Choice) -> None:
     _person(s, agent, "agent")
     s.put(past(verb.en), "clause.verb")
     if place:
-        _place(s, place, "clause.place")
+        say_place(s, place, "clause.place")
 
 
-def _place(s: Sentence, place, key: str) -> None:
+def say_place(s: Sentence, place, key: str) -> None:
     s.put(place.preposition, key + ".p")
     words = place.en.split()
     if words[0] == "the":
@@ -171,14 +171,14 @@ def _place(s: Sentence, place, key: str) -> None:
     s.put(" ".join(words), key)
 
 
-def _noun(s: Sentence, noun: Noun, plan: Plan) -> None:
+def say_noun(s: Sentence, noun: Noun, plan: Plan) -> None:
     """A new object with its determiner: a book, noodles, the piano, his hands, apples (in general)."""
     flags = plan.frame.flags if plan.frame else ""
     adjective = plan.attribute.en if plan.attribute else ""
     head = noun.en
     if "p" in flags:
-        s.put(_pronoun(plan)[1])
-        if noun.number == "count" and _pronoun(plan)[0] == "they":
+        s.put(pronoun(plan)[1])
+        if noun.number == "count" and pronoun(plan)[0] == "they":
             head = plural(head)
     elif plan.clause or noun.number == "unique":
         s.put("the")
@@ -191,21 +191,21 @@ def _noun(s: Sentence, noun: Noun, plan: Plan) -> None:
         _clause(s, plan, RELATIVE_THING)
 
 
-def _object(s: Sentence, plan: Plan) -> None:
+def say_object(s: Sentence, plan: Plan) -> None:
     if plan.person:
         s.put(plan.frame.preposition, "object.p")
         _person(s, plan.person, "object")
     elif plan.items:
-        _items(s, plan)
+        say_items(s, plan)
     elif plan.thing == "pronoun":
         s.put("them" if plan.noun.number == "plural" else "it", "object")
     elif plan.thing == "definite":
         s.put("the", "the").put(plan.noun.en, "object")
     elif plan.noun:
-        _noun(s, plan.noun, plan)
+        say_noun(s, plan.noun, plan)
 
 
-def _items(s: Sentence, plan: Plan) -> None:
+def say_items(s: Sentence, plan: Plan) -> None:
     n = len(plan.items)
     oxford = n > 2 and s.choose(OXFORD)
     for i, item in enumerate(plan.items):
@@ -220,7 +220,7 @@ def _event(s: Sentence, plan: Plan, many: bool) -> None:
     front = False
     if plan.because:
         s.put("because", "because")
-        _weather(s, plan.weather, plan.tense)
+        say_weather(s, plan.weather, plan.tense)
         s.put(",")
     elif plan.then:
         s.put("then", "then")
@@ -233,26 +233,26 @@ def _event(s: Sentence, plan: Plan, many: bool) -> None:
     if plan.kind == "relative":
         _clause(s, plan, RELATIVE_PERSON)
     if plan.predicate:
-        _predicate(s, plan, many)
+        say_predicate(s, plan, many)
         return
-    _verb(s, plan, many)
+    say_verb(s, plan, many)
     if plan.recipient:
         if plan.thing == "pronoun" or s.choose(GIVE_TO):
-            _object(s, plan)
+            say_object(s, plan)
             s.put("to", "recipient.p")
             _person(s, plan.recipient, "recipient")
         else:
             _person(s, plan.recipient, "recipient")
-            _object(s, plan)
+            say_object(s, plan)
     else:
-        _object(s, plan)
+        say_object(s, plan)
     goal = plan.frame.objects.startswith("@")
     if plan.place and goal:
-        _place(s, plan.place, "place")
+        say_place(s, plan.place, "place")
     if plan.adverb:
         s.put(plan.adverb[1], "adverb")
     if plan.place and not goal:
-        _place(s, plan.place, "place")
+        say_place(s, plan.place, "place")
     if plan.companion:
         s.put("with", "companion.p")
         _person(s, plan.companion, "companion")
@@ -268,7 +268,7 @@ def _time(s: Sentence, plan: Plan) -> None:
     s.put(rest[-1], "time")
 
 
-def _predicate(s: Sentence, plan: Plan, many: bool) -> None:
+def say_predicate(s: Sentence, plan: Plan, many: bool) -> None:
     s.put(be(plan.tense, many), "will" if plan.tense == "future" else "")
     if plan.negative:
         s.put("not", "not")
@@ -282,13 +282,13 @@ def _judge(s: Sentence, plan: Plan, many: bool) -> None:
         s.put("they" if plan.noun.number == "plural" else "it", "subject")
     else:
         s.put("the", "the").put(plan.noun.en, "subject")
-    _predicate(s, plan, many)
+    say_predicate(s, plan, many)
 
 
 def _exist(s: Sentence, plan: Plan, many: bool) -> None:
     first = s.choose(PLACE_FIRST)
     if first:
-        _place(s, plan.place, "place")
+        say_place(s, plan.place, "place")
         s.put(",")
     s.put("there", "").put(be(plan.tense, many), "will" if plan.tense == "future" else "exist")
     if plan.tense == "future":
@@ -299,4 +299,4 @@ def _exist(s: Sentence, plan: Plan, many: bool) -> None:
     else:
         s.put(article(adjective or plan.animal.en)).put(adjective, "attribute").put(plan.animal.en, "subject")
     if not first:
-        _place(s, plan.place, "place")
+        say_place(s, plan.place, "place")

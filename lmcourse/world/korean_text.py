@@ -118,7 +118,7 @@ def say(plan: Plan, dice: Dice, register: str, honorific: bool | None = None) ->
     return s.word(".", "SF", ".")
 
 
-def _weather(s: Sentence, weather: str, tense: str, level: str) -> None:
+def say_weather(s: Sentence, weather: str, tense: str, level: str) -> None:
     front, stem, kind = WEATHER[weather]
     entry = (
         stem
@@ -140,7 +140,7 @@ def _day(s: Sentence, plan: Plan) -> None:
             s.space().word("다음", "NNG", "next").noun("날", "day", "in")
         if s.choose(DAY_TOPIC):
             s.word("는", "JX", "")
-    _weather(s, plan.weather, plan.tense, s.register)
+    say_weather(s, plan.weather, plan.tense, s.register)
 
 
 def _subject(s: Sentence, plan: Plan) -> None:
@@ -204,14 +204,14 @@ def short_negation(entry: str) -> bool:
 
 def _event(s: Sentence, plan: Plan) -> None:
     if plan.because:
-        _weather(s, plan.weather, "past", "because")
+        say_weather(s, plan.weather, "past", "because")
     if plan.then:
         s.noun("그다음", "then", "in")
     if plan.kind == "relative":
         _clause(s, plan)
     _subject(s, plan)
     if plan.predicate:
-        _predicate(s, plan)
+        say_predicate(s, plan)
         return
     frame = plan.frame
     goal = frame.objects.startswith("@")
@@ -260,7 +260,7 @@ def _items(s: Sentence, plan: Plan) -> None:
             s.noun(item.ko, key).word(",", "SP", key + ".and")
 
 
-def _predicate(s: Sentence, plan: Plan) -> None:
+def say_predicate(s: Sentence, plan: Plan) -> None:
     if plan.degree:
         s.space().word("정말" if plan.degree == "really" else s.choose(VERY), "MAG", "degree")
     s.entry(
@@ -278,7 +278,7 @@ def _judge(s: Sentence, plan: Plan) -> None:
     if s.choose(THAT):
         s.space().word("그", "MM", "the")
     s.noun(plan.noun.ko, "subject", s.choose(PARTICLE))
-    _predicate(s, plan)
+    say_predicate(s, plan)
 
 
 def _exist(s: Sentence, plan: Plan) -> None:

@@ -83,7 +83,7 @@ class Law(Words):
 
     def _opening(self, dice, state):
         tense, day, weather = dice.pick(self.TENSES), dice.pick(self.weekday), dice.pick(self.first_weather)
-        plan = Plan("opening", tense, weather, day, first=True)
+        plan = Plan("opening", tense, weather, day)
         return plan, State(1, tense, day, weather)
 
     def _new_day(self, dice, state):

@@ -26,7 +26,6 @@ class Plan:
     tense: str
     weather: str = ""
     day: int = -1
-    first: bool = False  # the story's first sentence
     subject: tuple[Person, ...] = ()
     same: bool = False  # the subject is that of the sentence before
     animal: Noun | None = None

@@ -61,11 +61,11 @@ def _capital(text: str) -> str:
 def _en_parts(plan: Plan) -> str:
     """What follows the verb in a question: object, recipient and goal."""
     s = english.Sentence(_Plainly(False, "that"))
-    english._object(s, plan)
+    english.say_object(s, plan)
     if plan.recipient:
         s.put("to").put(plan.recipient.en)
     if plan.place and plan.frame.objects.startswith("@"):
-        english._place(s, plan.place, "")
+        english.say_place(s, plan.place, "")
     return s.text
 
 
@@ -101,8 +101,8 @@ def ask(plan: Plan):
 def _about_weather(plan: Plan):
     day_ko, day_en = korean.DAYS[plan.day], english.DAYS[plan.day]
     k, e = korean.Sentence(_Plainly(True), "polite", False), english.Sentence(_Plainly())
-    korean._weather(k, plan.weather, plan.tense, "polite")
-    english._weather(e, plan.weather, plan.tense)
+    korean.say_weather(k, plan.weather, plan.tense, "polite")
+    english.say_weather(e, plan.weather, plan.tense)
     answers = f"{k.text}.", f"{_capital(e.text)}."
     rain = plan.weather == "rain"
     yes = ("네" if rain else "아니요"), ("Yes" if rain else "No")
@@ -126,8 +126,8 @@ HOW = {
 
 def _predicate(plan: Plan, pronoun: str, many: bool) -> tuple[str, str]:
     k, e = korean.Sentence(_Plainly("아주"), "polite", plan.honorific), english.Sentence(_Plainly())
-    korean._predicate(k, plan)
-    english._predicate(e, plan, many)
+    korean.say_predicate(k, plan)
+    english.say_predicate(e, plan, many)
     return f"{k.text}.", f"{pronoun} {e.text}."
 
 
@@ -152,7 +152,7 @@ def _about_people(plan: Plan):
     yield Question(
         f"{_topic_ko(plan.subject)} {how}?",
         f"How {more if many else one} {_people_en(plan.subject)}{be}?",
-        *_predicate(plan, _capital(english._pronoun(plan)[0]), many),
+        *_predicate(plan, _capital(english.pronoun(plan)[0]), many),
     )
     if plan.kind == "relative":
         verb, agent, _ = plan.clause
@@ -170,7 +170,7 @@ def _about_place(plan: Plan):
     what = {"past": "있었어요", "present": "있어요", "future": "있을까요"}[plan.tense]
     be = {"past": "was there", "present": "is there", "future": "will there be"}[plan.tense]
     s = english.Sentence(_Plainly())
-    english._place(s, plan.place, "")
+    english.say_place(s, plan.place, "")
     name = plan.animal.ko + "들" * plan.many
     answer = plural(plan.animal.en) if plan.many else f"{article(plan.animal.en)} {plan.animal.en}"
     yield Question(f"{plan.place.ko}에 무엇이 {what}?", f"What {be} {s.text}?", name, answer)
@@ -193,7 +193,7 @@ def _about_event(plan: Plan):
     nobody = replace(bare, subject=(Person("누구", "who", "m", False, True),), same=True)
     s = english.Sentence(_Plainly())
     if "p" not in plan.frame.flags:  # "Who washed his hands?" would give him away
-        english._verb(s, nobody, False)
+        english.say_verb(s, nobody, False)
         yield Question(
             f"누가 {_ko(nobody, 'drop')}?",
             f"Who {s.text} {whole}".rstrip() + "?",
@@ -220,7 +220,7 @@ def _about_event(plan: Plan):
         names, last = [n.ko for n in plan.items[:-1]], plan.items[-1].ko
         ko = "".join(n + particle("and", n)[0] + " " for n in names) + last if many == 2 else ", ".join([*names, last])
         e = english.Sentence(_Plainly(False))
-        english._items(e, plan)
+        english.say_items(e, plan)
         yield Question(f"{who} 무엇을 {verb}?", _en_ask(plan, who_en, "", "what"), ko, e.text)
         things = "animals" if plan.items[0].kind == "animal" else "things"
         counter = "동물을 몇 가지" if things == "animals" else "몇 가지를"
@@ -240,14 +240,14 @@ def _about_event(plan: Plan):
         )
     elif plan.noun and plan.frame.particle == "object" and "p" not in plan.frame.flags:
         s = english.Sentence(_Plainly(False))
-        english._noun(s, plan.noun, replace(bare, clause=None, attribute=None, kind="event"))
+        english.say_noun(s, plan.noun, replace(bare, clause=None, attribute=None, kind="event"))
         answer_en = f"the {plan.noun.en}" if bare.thing == "definite" else s.text
         yield Question(f"{who} 무엇을 {verb}?", _en_ask(plan, who_en, to.strip(), "what"), plan.noun.ko, answer_en)
     if plan.place:
         where = f"어디{particle(plan.frame.particle, '어디')[0]}" if goal else "어디에서"
         ko = verb if goal else rest
         place = english.Sentence(_Plainly())
-        english._place(place, plan.place, "")
+        english.say_place(place, plan.place, "")
         yield Question(
             f"{who} {where} {ko}?",
             _en_ask(plan, who_en, "" if goal else whole, "where"),
