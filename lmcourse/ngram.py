@@ -10,6 +10,9 @@ pretends to have seen everything ``k`` times more, :class:`Interpolated` mixes c
 ['cat', 'dog']
 """
 
+import math
+import sys
+
 import torch
 
 from lmcourse import _arpa
@@ -210,8 +213,9 @@ class OpenVocabulary:
     """A model that pays for the spelling of unknown words, so that its bits count for any text (chapter 01).
 
     ``<unk>`` alone says "some word I do not know". To say which, each unknown word adds the bits of its letters
-    under a letter model, learned from the different words of the training text. Some of that mass goes to words
-    that are known after all, so the bits are at most too many, never too few.
+    under a letter model, learned from the different words of the training text; a letter that it has never seen
+    costs as much again as naming one of all code points. Some of that mass goes to words that are known after all,
+    so the bits are at most too many, never too few.
 
     Args:
         model: any model of this module, not fitted yet.
@@ -226,6 +230,7 @@ class OpenVocabulary:
         self.model.fit(sentences)
         self.known = set(self.model.words)
         self.letters.fit(list(word) for word in self.model.words[len(SPECIALS) :])
+        self.seen = set(self.letters.words)
         return self
 
     def log2probs(self, sentences):
@@ -235,8 +240,10 @@ class OpenVocabulary:
         unknown = [(i, list(word)) for i, words in enumerate(sentences) for word in words if word not in self.known]
         if unknown:
             sentence, spellings = zip(*unknown, strict=True)
-            sentence = torch.tensor(sentence, device=log2probs.device)
-            log2probs.index_add_(0, sentence, self.letters.log2probs(spellings).to(log2probs.device))
+            bits = self.letters.log2probs(spellings).cpu()  # (U,) unknown words
+            strange = [sum(letter not in self.seen for letter in word) for word in spellings]
+            bits -= math.log2(sys.maxunicode + 1) * torch.tensor(strange)
+            log2probs.index_add_(0, torch.tensor(sentence).to(log2probs.device), bits.to(log2probs.device))
         return log2probs
 
 

@@ -366,6 +366,8 @@ def test_an_open_vocabulary_pays_for_the_spelling_of_unknown_words_only():
         expected[i] += sum(letters.log2prob(list(word)) for word in words)
     assert model.log2probs(sentences).tolist() == pytest.approx(expected)
     assert model.log2probs(iter(sentences)).tolist() == pytest.approx(expected)
+    snow = plain.log2prob(["☃"]) + letters.log2prob(["☃"]) - math.log2(0x110000)  # a letter never seen
+    assert model.log2probs([["☃"]]).tolist() == pytest.approx([snow])
 
 
 # ARPA files ----------------------------------------------------------------------------------------
