@@ -59,11 +59,8 @@ def say(plan: Plan, dice: Dice, number: bool | None = None) -> Sentence:
     :attr:`lmcourse.world.Record.foils`.
     """
     s = Sentence(dice)
-    many = plan.many or len(plan.subject) == 2 or (bool(plan.subject) and plan.subject[0].gender == "p")
-    if plan.kind == "judge":
-        many = plan.noun.number == "plural"
     {"opening": _day, "new day": _day, "judge": _judge, "exist": _exist}.get(plan.kind, _event)(
-        s, plan, many if number is None else number
+        s, plan, plan.plural if number is None else number
     )
     s.put(".", ".")
     s.tokens[0] = s.tokens[0][0].upper() + s.tokens[0][1:]
@@ -129,7 +126,7 @@ def _subject(s: Sentence, plan: Plan) -> None:
 
 
 def pronoun(plan: Plan) -> tuple[str, str]:
-    return PRONOUNS[plan.subject[0].gender if len(plan.subject) == 1 else "p"]
+    return PRONOUNS[plan.gender]
 
 
 def say_verb(s: Sentence, plan: Plan, many: bool) -> None:

@@ -155,7 +155,7 @@ def _subject(s: Sentence, plan: Plan) -> None:
         if time_first:
             s.noun(plan.time[0], "time", "in")
         if refer == "pronoun":
-            kind = plan.subject[0].gender if len(plan.subject) == 1 else "p"
+            kind = plan.gender
             s.space().word("그녀" if kind == "f" else "그", "NP", "subject")
             if kind == "p":
                 s.word("들", "XSN", "subject")

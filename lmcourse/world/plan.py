@@ -52,3 +52,15 @@ class Plan:
     def honorific(self) -> bool:
         """Whether the verb honours its subject."""
         return len(self.subject) == 1 and self.subject[0].honorific
+
+    @property
+    def gender(self) -> str:
+        """The gender of the people who are the subject; two of them are "p", several people."""
+        return self.subject[0].gender if len(self.subject) == 1 else "p"
+
+    @property
+    def plural(self) -> bool:
+        """Whether the English verb agrees with several people, animals or things."""
+        if self.kind == "judge":
+            return self.noun.number == "plural"
+        return self.many or (bool(self.subject) and self.gender == "p")

@@ -71,7 +71,7 @@ def _en_parts(plan: Plan) -> str:
 
 def _en_ask(plan: Plan, subject: str, rest: str, wh: str = "") -> str:
     """Subject and auxiliary change places: (What) did Minsu read (a book)?"""
-    many = len(plan.subject) == 2 or plan.subject[0].gender == "p"
+    many = plan.plural
     verb = plan.frame.en
     if plan.tense == "past":
         first = "did"
@@ -132,7 +132,7 @@ def _predicate(plan: Plan, pronoun: str, many: bool) -> tuple[str, str]:
 
 
 def _about_thing(plan: Plan):
-    many = plan.noun.number == "plural"
+    many = plan.plural
     name = plan.noun.ko
     how, one, more = HOW[plan.tense]
     be = " be" if plan.tense == "future" else ""
@@ -144,7 +144,7 @@ def _about_thing(plan: Plan):
 
 
 def _about_people(plan: Plan):
-    many = len(plan.subject) == 2 or plan.subject[0].gender == "p"
+    many = plan.plural
     how, one, more = HOW[plan.tense]
     be = " be" if plan.tense == "future" else ""
     if plan.honorific:

@@ -190,12 +190,9 @@ class Record:
             if wrong != self.ko:
                 out.append(Foil("ko", "honorific", self.ko, wrong, self._distance_ko(), plan.honorific))
         if plan.subject or plan.animal or plan.kind == "judge":
-            number = plan.many or len(plan.subject) == 2 or bool(plan.subject and plan.subject[0].gender == "p")
-            if plan.kind == "judge":
-                number = plan.noun.number == "plural"
-            wrong = english_text.say(plan, _Replay(self._styles[1]), not number).text
+            wrong = english_text.say(plan, _Replay(self._styles[1]), not plan.plural).text
             if wrong != self.en:
-                out.append(Foil("en", "number", self.en, wrong, self._distance_en(wrong), number))
+                out.append(Foil("en", "number", self.en, wrong, self._distance_en(wrong), plan.plural))
         return tuple(out)
 
     def _distance_ko(self) -> int:
