@@ -53,10 +53,22 @@ WAYS = [("widgets", width, dark) for width in (400, 1280) for dark in (False, Tr
 WAYS += [(name, *way) for name in ("intro", "korean", "genindex", "search") for way in ((400, True), (1280, False))]
 
 
+# True when the page is complete and has asked for nothing in the last half second. The browser's own
+# "networkidle" is not enough over file://: there it may wait for ever.
+QUIET = """() => {
+  const asked = performance.getEntriesByType("resource").length;
+  if (document.readyState !== "complete" || asked !== window.asked) {
+    [window.asked, window.since] = [asked, performance.now()];
+    return false;
+  }
+  return performance.now() - window.since > 500;
+}"""
+
+
 @pytest.mark.parametrize(("name", "width", "dark"), WAYS)
 def test_pages_ask_no_other_host(visit, root, name, width, dark):
     seen = visit(f"{root}/{name}.html", width=width, dark=dark)
-    seen.page.wait_for_load_state("networkidle")
+    seen.page.wait_for_function(QUIET)
     if name == "widgets":
         widget(seen)
         seen.page.locator("mjx-container").wait_for()
