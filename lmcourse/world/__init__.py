@@ -10,6 +10,7 @@ Needs nothing but the standard library, and gives the same bytes on every machin
 import hashlib
 import math
 import zlib
+from collections.abc import Iterable
 from functools import lru_cache
 from random import Random
 from typing import NamedTuple
@@ -18,12 +19,13 @@ from .choice import Dice
 from .korean_text import REGISTERS
 from .law import Law
 from .plan import State
-from .records import Foil, Mention, Question, Record
+from .records import SENSES, Foil, Mention, Question, Record, Sense
 from .words import STORY_LENGTH, TRANSITION, WEATHER
 
 __all__ = [
-    "STORY_LENGTH", "TRANSITION", "WEATHER", "Foil", "Law", "Mention", "Question", "Record", "Splits",
-    "fingerprint", "generate", "is_held_out", "splits", "weather",
+    "SENSES", "STORY_LENGTH", "TRANSITION", "WEATHER",
+    "Foil", "Law", "Mention", "Question", "Record", "Sense", "Splits",
+    "enumerations", "fingerprint", "generate", "is_held_out", "splits", "weather",
 ]  # fmt: skip
 
 
@@ -65,6 +67,36 @@ def generate(n: int, seed: int = 0) -> list[Record]:
     for number in range(-(-n // law.story_length)):
         records += _story(law, number, seed)
     return records[:n]
+
+
+def enumerations(lengths: Iterable[int], seed: int = 0) -> list[Record]:
+    """One sentence that lists things for each of ``lengths``, with exactly so many: "Minsu bought apples and pears."
+
+    No thing comes twice in a list. In :func:`generate` lists have two things or more and long ones are rare; here a
+    model can be tried on lists as long as it has never seen. Each sentence stands alone, in the past tense, and names
+    its subject. As the length was not drawn, the sentences have no probability: ``bits_ko`` and ``bits_en`` are None.
+
+    Args:
+        lengths: whole numbers from 1 to the number of things that can be listed, about 40; ``range(1, 31)``, say.
+        seed: another seed gives other lists.
+
+    Returns:
+        One record for each length, in their order; ``record.plan.items`` are the things.
+
+    Raises:
+        ValueError: if a length is no whole number, or out of range.
+    """
+    law, records = _law(), []
+    longest = max(map(len, law.pools.values()))
+    for number, length in enumerate(lengths):
+        if isinstance(length, bool) or not isinstance(length, int) or not 1 <= length <= longest:
+            raise ValueError(f"a list has a whole number of things from 1 to {longest}, not {length!r}")
+        random = Random(f"lmcourse enumerations {seed} {number}").random
+        plan, register = law.enumeration(Dice(random), length), Dice(random).pick(REGISTERS)
+        record = Record(plan, number, 0, register, random)
+        record.bits_ko = record.bits_en = None
+        records.append(record)
+    return records
 
 
 def fingerprint(records: list[Record]) -> str:
@@ -117,11 +149,12 @@ def splits(train: int = 20_000, test: int = 1_000, seed: int = 0) -> Splits:
     ko, en = {r.ko for r in learn}, {r.en for r in learn}
     seen: list[Record] = []
     unseen: list[Record] = []
-    size = max(64 * STORY_LENGTH, 40 * test)
-    for r in generate(size, seed=f"{seed} test"):
-        if r.ko in ko or r.en in en:
-            continue
-        (unseen if is_held_out(r) else seen).append(r)
+    for number in range(64 + 20 * test):  # stories, many more than needed
+        if len(seen) >= test and len(unseen) >= test:
+            break
+        for r in _story(_law(), number, f"{seed} test"):
+            if r.ko not in ko and r.en not in en:
+                (unseen if is_held_out(r) else seen).append(r)
     if len(learn) < train or len(seen) < test or len(unseen) < test:
         raise ValueError(f"cannot make {train} training and {test} test records: raise an issue with these numbers")
     return Splits(learn, seen[:test], unseen[:test])

@@ -11,7 +11,7 @@ IRREGULAR_PAST = dict(
         "hurt:hurt keep:kept know:knew leave:left lend:lent lose:lost make:made meet:met put:put read:read "
         "ride:rode ring:rang run:ran say:said see:saw sell:sold send:sent set:set shut:shut sing:sang sit:sat "
         "sleep:slept spend:spent stand:stood swim:swam take:took teach:taught tell:told think:thought "
-        "throw:threw wake:woke wear:wore win:won write:wrote"
+        "throw:threw understand:understood wake:woke wear:wore win:won write:wrote"
     ).split()
 )
 IRREGULAR_PLURAL = {

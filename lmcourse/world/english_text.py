@@ -106,7 +106,11 @@ def _day(s: Sentence, plan: Plan, many: bool) -> None:
 
 
 def _person(s: Sentence, person: Person, key: str) -> None:
-    words = person.en.split()
+    _name(s, person.en, key)
+
+
+def _name(s: Sentence, name: str, key: str) -> None:
+    words = name.split()
     if words[0] == "the":
         s.put("the")
         words = words[1:]
@@ -168,12 +172,19 @@ def say_place(s: Sentence, place, key: str) -> None:
     s.put(" ".join(words), key)
 
 
+def possessive(person: Person) -> str:
+    """Whose: Minsu's, the boss's."""
+    return f"{person.en}'s"
+
+
 def say_noun(s: Sentence, noun: Noun, plan: Plan) -> None:
-    """A new object with its determiner: a book, noodles, the piano, his hands, apples (in general)."""
+    """A new object with its determiner: a book, noodles, the piano, his hands, apples (in general), Minsu's words."""
     flags = plan.frame.flags if plan.frame else ""
     adjective = plan.attribute.en if plan.attribute else ""
     head = noun.en
-    if "p" in flags:
+    if plan.speaker:
+        _name(s, possessive(plan.speaker), "speaker")
+    elif "p" in flags:
         s.put(pronoun(plan)[1])
         if noun.number == "count" and pronoun(plan)[0] == "they":
             head = plural(head)

@@ -21,7 +21,7 @@ FUSED = {
     "ㅚ": "ㅙ",
 }
 # Roots before 하다 that are no nouns (Sejong tag XR).
-ROOTS = frozenset("심심 훌륭 똑똑 지루 따뜻 튼튼 깨끗 용감 신선 복잡".split())
+ROOTS = frozenset("심심 훌륭 똑똑 지루 따뜻 튼튼 깨끗 용감 신선 복잡 솔직".split())
 HONORIFIC = {"먹": "드시", "마시": "드시", "자": "주무시", "있": "계시"}  # words of their own
 
 
@@ -49,6 +49,7 @@ PARTICLES = {  # (after a consonant, after a vowel, tag)
     "object": ("을", "를", "JKO"),
     "and": ("과", "와", "JC"),
     "with": ("과", "와", "JKB"),
+    "of": ("의", "의", "JKG"),
     "by": ("으로", "로", "JKB"),
     "at": ("에서", "에서", "JKB"),
     "in": ("에", "에", "JKB"),

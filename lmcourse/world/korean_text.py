@@ -18,6 +18,7 @@ TIME_FIRST, SHORT_NEGATION, LIST_WITH_AND = yes(0.4), yes(0.35), yes(0.5)
 DAY_TOPIC, NAME_DAY, SAY_WEATHER, THAT = yes(0.7), yes(0.5), yes(0.7), yes(0.6)
 PLACE_TOPIC = yes(0.3)
 VERY = Choice({"아주": 0.6, "매우": 0.4})
+OF_ELDER = {"말": "말씀"}  # what an elder says
 TO_ELDER = {"주": "드리", "빌려주": "빌려드리", "보여주": "보여드리"}
 WEATHER = {  # (words before the verb, stem, kind)
     "sunny": ("날씨:NNG/가:JKS", "맑", "adjective"),
@@ -231,11 +232,14 @@ def _event(s: Sentence, plan: Plan) -> None:
     elif plan.noun:
         if plan.thing == "definite":
             s.space().word("그", "MM", "the")
+        if plan.speaker:
+            s.person(plan.speaker, "speaker", "of")
+            s.keys[-1] = "speaker"
         if plan.attribute:
             _attribute(s, plan)
         if plan.clause:
             _clause(s, plan)
-        s.noun(plan.noun.ko, "object", frame.particle)
+        s.noun(object_noun(plan), "object", frame.particle)
     if plan.adverb:
         s.space().word(plan.adverb[0], "MAG", "adverb")
     entry = TO_ELDER.get(frame.ko, frame.ko) if plan.recipient and plan.recipient.honorific else frame.ko
@@ -243,6 +247,12 @@ def _event(s: Sentence, plan: Plan) -> None:
     if plan.negative:
         negation = "short" if short_negation(frame.ko) and s.choose(SHORT_NEGATION) else "long"
     s.entry(entry, "adjective" if frame.key == "ache" else "verb", plan.tense, s.register, s.honorific, negation)
+
+
+def object_noun(plan: Plan) -> str:
+    """The noun of the object: what an elder says is 말씀, what others say is 말."""
+    ko = plan.noun.ko
+    return OF_ELDER.get(ko, ko) if plan.speaker and plan.speaker.honorific else ko
 
 
 def _items(s: Sentence, plan: Plan) -> None:
@@ -275,7 +285,7 @@ def say_predicate(s: Sentence, plan: Plan) -> None:
 
 
 def _judge(s: Sentence, plan: Plan) -> None:
-    if s.choose(THAT):
+    if plan.noun.kind == "words" or s.choose(THAT):  # 말은 alone would be talk in general
         s.space().word("그", "MM", "the")
     s.noun(plan.noun.ko, "subject", s.choose(PARTICLE))
     say_predicate(s, plan)

@@ -139,6 +139,9 @@ class Law(Words):
             d["place"] = dice.pick(self.place(frame.objects[1:], state.weather in ("rain", "snow")))
         elif frame.objects:
             self._thing(dice, state, frame, subject, d)
+            if "w" in frame.flags and d["thing"] == "new":
+                d["speaker"] = dice.pick(self.speaker(subject))
+                met.append(d["speaker"])
         if "d" in frame.flags:
             d["recipient"] = dice.pick(self.someone(subject))
             met.append(d["recipient"])
@@ -155,7 +158,9 @@ class Law(Words):
         if self._then_possible(state, d["because"]):
             d["then"] = dice.pick(self._yes(self.P_THEN))
         thing = state.thing
-        if d.get("thing") == "new" and self.leaves_thing(frame, d["noun"], honorific):
+        if "speaker" in d and d["speaker"].honorific and d["noun"].kind == "words":
+            thing = None  # 그 말 is no way to speak of an elder's words, 말씀
+        elif d.get("thing") == "new" and self.leaves_thing(frame, d["noun"], honorific):
             thing = d["noun"]
         return Plan("event", state.tense, state.weather, subject=subject, same=same, frame=frame, **d), self._after(
             state, subject, met, thing
@@ -235,6 +240,8 @@ class Law(Words):
                 else:
                     p *= self.slot(f).p[n]
                 p *= self._p_modified(language, plan, f, n)
+            if plan.speaker:
+                p *= self.speaker(plan.subject).p[plan.speaker]
             if plan.recipient:
                 p *= self.someone(plan.subject).p[plan.recipient]
             parts = self.options(f, state, plan.negative, plan.because)
@@ -314,12 +321,16 @@ class Law(Words):
         )
         return plan, replace(state, position=state.position + 1, thing=None)
 
-    def _list(self, dice, state):
+    def enumeration(self, dice: Dice, length: int) -> Plan:
+        """A sentence that lists ``length`` things, in the past, by itself: its weather and its tense are no choices."""
+        return self._list(dice, State(1, "past", 0, "sunny"), length)[0]
+
+    def _list(self, dice, state, length=None):
         subject, same = self._subject(dice, state)
-        frame = dice.pick(self.listing)
+        frame = dice.pick(self.listing if length is None else self.listing_of(length))
         left = zipf(self.pools[frame.key])
         items: list[Noun] = []
-        while left and (len(items) < 2 or dice.pick(self._yes(self.keep_on))):
+        while left and (len(items) < (length or 2) or length is None and dice.pick(self._yes(self.keep_on))):
             items.append(dice.pick(Choice(left)))
             del left[items[-1]]
         wet = state.weather in ("rain", "snow")

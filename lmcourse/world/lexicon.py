@@ -92,6 +92,8 @@ NOUNS = {
     "writing": "편지=letter 일기=diary 시=poem 보고서=report 소설=novel 이메일=email",
     "media": "영화=movie 드라마=drama 연극=play 공연=show 만화=cartoon 다큐멘터리=documentary 경기=game",
     "audio": "음악=music# 노래=song 라디오=radio! 강의=lecture 이야기=story 연설=speech",
+    "words": "말=words+",
+    "speech": "이야기=story 설명=explanation",
     "struck": "피아노=piano! 기타=guitar! 드럼=drums!",
     "bowed": "바이올린=violin! 첼로=cello!",
     "ballgame": "축구=soccer# 농구=basketball# 야구=baseball# 배구=volleyball# 하키=hockey#",
@@ -108,7 +110,7 @@ NOUNS = {
     "machine": "자전거=bicycle 컴퓨터=computer 카메라=camera 시계=watch 차=car 세탁기=washing machine 냉장고=refrigerator 트럭=truck",
     "appliance": "불=light! 텔레비전=TV! 라디오=radio! 컴퓨터=computer! 에어컨=air conditioner! 난로=stove!",
     "flower": "꽃=flowers+ 장미=roses+ 튤립=tulips+ 해바라기=sunflowers+",
-    "transit": "버스=bus 기차=train 택시=taxi 지하철=subway! 비행기=plane 배=boat",
+    "transit": "버스=bus 기차=train 배=boat 지하철=subway! 비행기=plane 택시=taxi",
     "ridden": "자전거=bicycle 말=horse 오토바이=motorcycle 스케이트보드=skateboard",
     "driven": "차=car 트럭=truck 버스=bus 택시=taxi",
     "bought": "차=car 배=boat 자전거=bicycle 오토바이=motorcycle",
@@ -147,6 +149,20 @@ NOUNS = {
     "boiled": "물=water# 계란=egg 감자=potato 국수=noodles+",
     "hobby": "영화=movie 음악=music# 축구=soccer# 꽃=flowers+ 고양이=cat 개=dog 커피=coffee# 사과=apple 시=poem 라면=ramen# 수학=math# 역사=history# "
     "야구=baseball# 노래=song 초콜릿=chocolate#",
+}
+
+# Words that are written alike and mean different things: each sense, with the English entries that have it.
+SENSES = {
+    "배": {"pear": "pear", "boat": "boat", "stomach": "sore stomach"},
+    "눈": {"eye": "eyes|sore eyes", "snow": "snow"},
+    "밤": {"chestnut": "chestnut", "night": "at night"},
+    "다리": {"leg": "leg|sore legs", "bridge": "bridge"},
+    "사과": {"apple": "apple", "apology": "apologize"},
+    "차": {"tea": "tea", "car": "car", "kick": "kick"},
+    "머리": {"hair": "hair", "head": "headache"},
+    "말": {"horse": "horse", "words": "words"},
+    "쓰": {"write": "write", "use": "use", "wear": "put on", "bitter": "bitter"},
+    "감": {"persimmon": "persimmon", "close": "close", "wash": "wash"},
 }
 
 PLACES = {  # Korean=preposition:English, ^ marks the open air
@@ -199,6 +215,7 @@ ATTRIBUTES = {
     "writing": "길=long 짧=short",
     "media": "재미있=interesting 슬프=sad 무섭~ㅂ=scary 길=long",
     "audio": "아름답~ㅂ=beautiful 슬프=sad 길=long 짧=short",
+    "words": "따뜻+하=warm 이상+하=strange 솔직+하=honest",
     "clothes": "따뜻+하=warm 새:MM=new 예쁘=pretty 비싸=expensive 하얗~ㅎ=white 까맣~ㅎ=black",
     "footwear": "새:MM=new 편하~하=comfortable 하얗~ㅎ=white 까맣~ㅎ=black",
     "headwear handwear": "새:MM=new 예쁘=pretty 까맣~ㅎ=black",
@@ -213,7 +230,8 @@ JUDGEMENTS = {
     "dish baked": "맛있=delicious=1 맛없=tasteless=-1 짜=salty=-1 맵~ㅂ=spicy=0 훌륭+하=excellent=1 달=sweet=0",
     "fruit vegetable": "맛있=delicious=1 신선+하=fresh=1 달=sweet=1 비싸=expensive=-1 시=sour=-1 싸=cheap=1",
     "drink": "맛있=delicious=1 쓰=bitter=-1 달=sweet=0 차갑~ㅂ=cold=0 뜨겁~ㅂ=hot=0",
-    "text writing": "재미있=interesting=1 지루+하=boring=-1 훌륭+하=excellent=1 어렵~ㅂ=difficult=-1 쉽~ㅂ=easy=1 길=long=0 짧=short=0",
+    "text writing speech": "재미있=interesting=1 지루+하=boring=-1 훌륭+하=excellent=1 어렵~ㅂ=difficult=-1 쉽~ㅂ=easy=1 길=long=0 짧=short=0",
+    "words": "따뜻+하=warm=1 이상+하=strange=-1 솔직+하=honest=1 무례+하=rude=-1 현명+하=wise=1 어렵~ㅂ=difficult=-1",
     "media audio": "재미있=interesting=1 지루+하=boring=-1 훌륭+하=excellent=1 형편없=terrible=-1 멋지=wonderful=1 길=long=0 짧=short=0",
     "clothes footwear headwear handwear": "예쁘=pretty=1 편하~하=comfortable=1 불편+하=uncomfortable=-1 비싸=expensive=-1 싸=cheap=1 따뜻+하=warm=1",
     "goods tool machine bought": "튼튼+하=sturdy=1 비싸=expensive=-1 싸=cheap=1 무겁~ㅂ=heavy=-1 가볍~ㅂ=light=1 쓸모없=useless=-1 유용+하=useful=1",
@@ -230,7 +248,8 @@ FEELINGS = (  # how people are; the first ones pass, the last ones stay
 # key | Korean | English | objects | weight | subjects | places | flags | polarity | particle | preposition | adverbs
 # flags: n may be negated, t takes a time of day, c takes a companion, s a state (no progressive, no place), o in the open air,
 # i a refuge from bad weather, g the object is meant in general (bare plural), p the object is the subject's own (his hands),
-# d has a recipient, R only in rain, S only in snow, v leaves no object to come back to, P only told of the past, y the object is no elder
+# d has a recipient, R only in rain, S only in snow, v leaves no object to come back to, P only told of the past, y the object is no elder,
+# w the object is what somebody said (Minsu's words)
 FRAMES = """
 eat        | 먹          | eat        | dish baked fruit   | 5   | h  | eat     | ntc  | 0 | object | | SAF
 drink      | 마시        | drink      | drink              | 3   | h  | eat     | ntc  | 0 | object | | SA
@@ -250,6 +269,13 @@ handwear   | 끼          | put on     | handwear           | 0.8 | h  |        
 watch      | 보          | watch      | media              | 4   | h  | show    | ntci | 0 | object | | AG
 see        | 보          | see        | animal sky flower | 2 | h | wild  | nv  | 0 | object | | 
 listen     | 듣~ㄷ       | listen to  | audio              | 3   | h  | quiet   | ntci | 0 | object | | QAL
+heed       | 듣~ㄷ       | listen to  | words speech       | 1.6 | h  | meet    | ntw  | 0 | object | | Q
+believe    | 믿          | believe    | words speech       | 1.2 | h  |         | nsw  | 1 | object | |
+remember   | 기억+하     | remember   | words speech       | 1.2 | h  |         | nsw  | 0 | object | |
+understand | 이해+하     | understand | words speech       | 1.2 | h  |         | nsw  | 0 | object | | W
+forget     | 잊          | forget     | words speech       | 0.8 | h  |         | nwP  | -1 | object | | F
+ignore     | 무시+하     | ignore     | words              | 0.6 | h  |         | nw   | -1 | object | |
+write_down | 적          | write down | words speech       | 1   | h  | study   | ntwv | 0 | object | | QF
 strike     | 치          | play       | struck             | 1.5 | h  | show    | ntv  | 0 | object | | W
 bow        | 켜          | play       | bowed              | 1   | h  | show    | ntv  | 0 | object | | W
 ball       | 하          | play       | ballgame           | 2   | h  | sport   | ntcov | 0 | object | | HW
@@ -270,9 +296,9 @@ brush      | 닦          | brush      | tooth              | 1   | h  |        
 wipe       | 닦          | wipe       | surface            | 1   | h  |         | ntv  | 0 | object | | Q
 shut_eyes  | 감          | close      | eye                | 0.8 | h  |         | npv  | 0 | object | | Q
 wash_hair  | 감          | wash       | hair               | 0.8 | h  |         | ntpv | 0 | object | |
-injure     | 다치        | hurt       | injured            | 0.8 | h  | sport   | pvP | -1 | object | |
-ache       | 아프        | have       | ache               | 1.2 | h  |         | nsv  | -1 | subject | |
-take       | 타          | take       | transit            | 2   | h  |         | nt   | 0 | object | | CE
+injure     | 다치        | hurt       | injured            | 1.6 | h  | sport   | pvP | -1 | object | |
+ache       | 아프        | have       | ache               | 3   | h  |         | nsv  | -1 | subject | |
+take       | 타          | take       | transit            | 2.5 | h  |         | nt   | 0 | object | | CE
 ride       | 타          | ride       | ridden             | 1.5 | h  | open    | nto  | 0 | object | | WA
 drive      | 운전+하     | drive      | driven             | 1   | h  |         | nt   | 0 | object | | SW
 go         | 가          | go         | @goal              | 4   | h  |         | ntc  | 0 | in | | FEA
@@ -335,7 +361,7 @@ throw      | 던지        | throw      | thrown             | 0.7 | h  | open  
 kick       | 차          | kick       | kicked             | 0.7 | h  | open    | nov  | 0 | object | |
 open       | 열          | open       | opening            | 1.2 | h  |         | nv   | 0 | object | | QSF
 close      | 닫          | close      | opening            | 1.2 | h  |         | nv   | 0 | object | | QSF
-cross      | 건너        | cross      | crossing           | 1   | h  |         | nv   | 0 | object | | SFA
+cross      | 건너        | cross      | crossing           | 2.5 | h  |         | nv   | 0 | object | | SFA
 sit        | 앉          | sit on     | seat               | 0.8 | h  |         | nv   | 0 | in | | QAL
 solve      | 풀          | solve      | puzzle             | 1.2 | h  | study   | nt   | 1 | object | | FAW
 craft      | 만들        | make       | craft              | 1   | h  | home    | n    | 0 | object | | AQ

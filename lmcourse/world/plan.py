@@ -36,6 +36,7 @@ class Plan:
     attribute: Adjective | None = None
     clause: tuple | None = None  # a relative clause: (verb, agent, place)
     person: Person | None = None
+    speaker: Person | None = None  # who said what the object is: Minsu's words
     recipient: Person | None = None
     companion: Person | None = None
     place: Place | None = None

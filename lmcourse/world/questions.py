@@ -242,7 +242,18 @@ def _about_event(plan: Plan):
         s = english.Sentence(_Plainly(False))
         english.say_noun(s, plan.noun, replace(bare, clause=None, attribute=None, kind="event"))
         answer_en = f"the {plan.noun.en}" if bare.thing == "definite" else s.text
-        yield Question(f"{who} 무엇을 {verb}?", _en_ask(plan, who_en, to.strip(), "what"), plan.noun.ko, answer_en)
+        answer_ko = korean.object_noun(plan)
+        if plan.speaker:
+            speaker = _person_ko(plan.speaker)
+            answer_ko = f"{speaker}의 {answer_ko}"
+            thing = plan.noun.ko + particle("object", plan.noun.ko)[0]
+            yield Question(
+                f"{who} 누구의 {thing} {verb}?",
+                _en_ask(plan, who_en, "", f"whose {plan.noun.en}"),
+                speaker,
+                _capital(plan.speaker.en),
+            )
+        yield Question(f"{who} 무엇을 {verb}?", _en_ask(plan, who_en, to.strip(), "what"), answer_ko, answer_en)
     if plan.place:
         where = f"어디{particle(plan.frame.particle, '어디')[0]}" if goal else "어디에서"
         ko = verb if goal else rest

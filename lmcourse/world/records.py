@@ -3,12 +3,14 @@
 from functools import cached_property
 from typing import NamedTuple
 
-from . import english_text, korean_text
+from . import english_text, korean_text, lexicon
 from .choice import Dice
 from .plan import Plan
 from .questions import Question, ask
 
-__all__ = ["Foil", "Mention", "Question", "Record"]
+__all__ = ["SENSES", "Foil", "Mention", "Question", "Record", "Sense"]
+
+SENSES = {word: tuple(senses) for word, senses in lexicon.SENSES.items()}
 
 
 class Mention(NamedTuple):
@@ -19,6 +21,19 @@ class Mention(NamedTuple):
 
     entity: str
     ko: tuple[int, ...]
+    en: tuple[int, ...]
+
+
+class Sense(NamedTuple):
+    """A homonym in a sentence, and what it means there.
+
+    ``word`` is the morpheme, such as 배; ``sense`` one of ``SENSES[word]``, such as "boat"; ``ko`` the index of the
+    morpheme; ``en`` the indices of the English tokens that say it (none where English leaves it out).
+    """
+
+    word: str
+    sense: str
+    ko: int
     en: tuple[int, ...]
 
 
@@ -75,7 +90,7 @@ class Record:
         weather, tense: of the day, and of the story.
         bits_ko, bits_en: minus log2 of the probability of the text in that language, given the story so far in that
             language. Choices which a language does not show cost it nothing; a text with several readings has the sum
-            of their probabilities.
+            of their probabilities. None where the law did not draw the sentence (:func:`lmcourse.world.enumerations`).
     """
 
     __slots__ = (
@@ -159,6 +174,7 @@ class Record:
             mention(plan.animal.en, "subject")
         for person, key in (
             (plan.person, "object"),
+            (plan.speaker, "speaker"),
             (plan.recipient, "recipient"),
             (plan.companion, "companion"),
         ):
@@ -169,6 +185,32 @@ class Record:
         if plan.noun and plan.kind == "event":
             mention(plan.noun.en, "object")
         return tuple(found)
+
+    @cached_property
+    def senses(self) -> tuple[Sense, ...]:
+        """The homonyms of the Korean sentence (:data:`lmcourse.world.SENSES`), each with its sense here, in order."""
+        found = []
+        for i, ((form, tag), key) in enumerate(zip(self.morphemes, self._keys[0], strict=True)):
+            if form in lexicon.SENSES and tag in ("NNG", "VV", "VA"):
+                entry = self._entry(key)
+                sense = next(s for s, entries in lexicon.SENSES[form].items() if entry in entries.split("|"))
+                found.append(Sense(form, sense, i, tuple(j for k, j in self.alignment if k == i)))
+        return tuple(found)
+
+    def _entry(self, key: str) -> str:
+        """The English entry of the lexicon that a part of the plan says."""
+        plan = self.plan
+        if key.startswith("item"):
+            return plan.items[int(key[4:])].en
+        if key == "weather":
+            return plan.weather
+        if key == "time":
+            return plan.time[1]
+        said = {
+            "verb": plan.frame, "object": plan.noun, "subject": plan.animal or plan.noun,
+            "predicate": plan.predicate, "attribute": plan.attribute,
+        }[key]  # fmt: skip
+        return said.en
 
     @cached_property
     def questions(self) -> tuple[Question, ...]:

@@ -129,11 +129,22 @@ class Words:
         return Choice({f: {"buy": 4.0}.get(f.key, 1.0) for f in self.frames if f.key in self.pools})
 
     @remembered
+    def listing_of(self, length: int) -> Choice:
+        """The verb of an enumeration of so many things: one that has as many to list."""
+        return Choice({f: p for f, p in self.listing.p.items() if len(self.pools[f.key]) >= length})
+
+    @remembered
     def someone(self, besides: tuple[Person, ...] = (), no_elder: bool = False) -> Choice:
         """Anybody but the people in ``besides``."""
         people = [p for p in self.people if p not in besides and not (no_elder and p.honorific)]
         weights = {p: (1.5 if p.honorific else 2.0 if p.name else 0.5) for p in people}
         return Choice(weights)
+
+    @remembered
+    def speaker(self, besides: tuple[Person, ...] = ()) -> Choice:
+        """Whose words are spoken of: a name or an elder, few enough that English has met the possessive of each."""
+        p = self.someone(besides).p
+        return Choice({person: p[person] for person in p if person.name or person.honorific})
 
     @cached_property
     def heads(self) -> Choice:
@@ -195,7 +206,7 @@ class Words:
         def key(f: Frame):
             if language == "ko":
                 stem = HONORIFIC.get(f.ko, f.ko) if honorific else f.ko
-                return stem, f.particle, "d" in f.flags
+                return stem, f.particle, "d" in f.flags, "w" in f.flags
             return (
                 f.en,
                 f.preposition,
@@ -203,6 +214,7 @@ class Words:
                 "g" in f.flags,
                 "d" in f.flags,
                 "s" in f.flags,
+                "w" in f.flags,
                 f.particle == "subject",
             )
 
