@@ -173,6 +173,7 @@ def curves(
     xlabel="",
     ylabel="",
     ylim=None,
+    log=False,
     ax=None,
 ):
     """Lines with their names at their right ends, and a dashed line for what none of them can cross.
@@ -184,6 +185,7 @@ def curves(
         targets: a dict from names to the height that the line should come to, drawn dotted in its colour.
         title, xlabel, ylabel: what the whole and the axes are.
         ylim: the lowest and the highest height shown; the labels are placed by it, so set it here.
+        log: show powers of ten at equal steps; for the same reason set it here.
         ax: where to draw.
     """
     ax = _axes(ax)
@@ -209,6 +211,8 @@ def curves(
         ax.text(0, 1.03, ylabel, transform=ax.transAxes, va="bottom", fontsize=10)  # upright, above its axis
     ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
     ax.margins(x=0.03)
+    if log:
+        ax.set_yscale("log")
     if ylim:
         ax.set_ylim(*ylim)
     _label_ends(ax, ends)
@@ -217,11 +221,11 @@ def curves(
 
 def _label_ends(ax, ends):
     """Names right of the axes at the heights where their lines end, moved apart where they would touch."""
-    low, high = ax.get_ylim()
+    low, high = ax.transData.transform([(0, height) for height in ax.get_ylim()])[:, 1]
     points = ax.get_window_extent().height * 72 / ax.figure.dpi
     step = 1.25 * mpl.rcParams["font.size"] / points  # as a part of the height of the axes
     ends = sorted(ends, key=lambda end: end[0])
-    wanted = np.array([(height - low) / (high - low) for height, _, _ in ends])
+    wanted = (ax.transData.transform([(0, height) for height, _, _ in ends])[:, 1] - low) / (high - low)
     places = _apart(wanted, step)
     for place, (_, name, color) in zip(places, ends, strict=True):
         ax.text(1.02, place, name, color=color, transform=ax.transAxes, va="center", ha="left")

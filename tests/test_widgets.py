@@ -3,21 +3,16 @@
 import base64
 import json
 import math
-import os
-import shutil
-import subprocess
 from collections import Counter, defaultdict
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from javascript import script_runner
 
-from lmcourse import widgets
 from lmcourse.widgets import NextWordExplorer, NextWordTable, next_word_table
 from lmcourse.widgets.base import FIGURE_BUDGET
 
-SCRIPT = Path(widgets.__file__).parent / "next_word.js"
 SENTENCES = [
     s.split()
     for s in [
@@ -257,9 +252,8 @@ def test_plain_numbers_keep_all_their_words():
 
 
 def test_the_script_asks_nobody_and_writes_no_html():
-    source = SCRIPT.read_text(encoding="utf-8")
     for forbidden in ("innerHTML", "insertAdjacentHTML", "outerHTML", "fetch(", "import ", "eval(", "https:"):
-        assert forbidden not in source, forbidden
+        assert forbidden not in NextWordExplorer._esm, forbidden
 
 
 # JavaScript against Python
@@ -267,42 +261,12 @@ def test_the_script_asks_nobody_and_writes_no_html():
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory):
-    """A function that runs a script with next_word.js as ``widget``, and returns what the script returns."""
-    program = shutil.which("node")
-    if not program:
-        if os.environ.get("CI") == "true":
-            pytest.fail("node is not installed")
-        pytest.skip("node is not installed: the JavaScript is not compared with Python")
-    folder = tmp_path_factory.mktemp("node")
-    shutil.copy(SCRIPT, folder / "next_word.mjs")
-
-    def run(body, data):
-        source = f"""
-            import * as widget from "./next_word.mjs";
-            import {{ readFileSync, writeFileSync }} from "node:fs";
-            const data = JSON.parse(readFileSync("data.json", "utf8"));
-            if (data.table) {{
-              const bytes = Buffer.from(data.table.data, "base64"); // part of a larger buffer
-              const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-              data.table = widget.readTable({{ ...data.table, data: view }});
-            }}
-            const result = (() => {{ {body} }})();
-            writeFileSync("result.json", JSON.stringify(result, (k, v) => (v === Infinity ? "inf" : v)));
-        """
-        (folder / "script.mjs").write_text(source, encoding="utf-8")
-        (folder / "data.json").write_text(json.dumps(data), encoding="utf-8")
-        done = subprocess.run(
-            [program, "script.mjs"], cwd=folder, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads((folder / "result.json").read_text(encoding="utf-8"))
-
-    return run
+    return script_runner(NextWordExplorer, tmp_path_factory.mktemp("node"))
 
 
 def shipped(table: NextWordTable):
     [sent] = NextWordExplorer(table).get_state()["tables"]
-    return {**sent, "data": base64.b64encode(sent["data"]).decode()}
+    return {**sent, "data": {"bytes": base64.b64encode(sent["data"]).decode()}}
 
 
 @pytest.mark.parametrize("options", [{}, {"budget": 300}, {"budget": 600}], ids=str)
@@ -317,7 +281,8 @@ def test_javascript_backs_off_and_scores_as_python_does(node, options):
     ]
     cases = [(text, order) for text in texts for order in (1, 2, 3)]
     results = node(
-        """return data.cases.map(([text, order]) => {
+        """data.table = widget.readTable(data.table);
+           return data.cases.map(([text, order]) => {
              const context = widget.contextOf(data.table, text, order);
              const { p, other, used } = widget.distribution(data.table, context);
              const named = Object.fromEntries(widget.rank(p).map((id) => [data.table.words[id], p[id]]));
@@ -387,7 +352,8 @@ def test_javascript_reads_any_string(node):
     p = {word: 1 / len(HOSTILE) for word in HOSTILE}
     table = NextWordExplorer({(): p, ("",): {"toString": 1.0}})._tables[0]
     result = node(
-        "return [data.table.words, widget.backOff(data.table, widget.contextOf(data.table, [''], 2)).length]",
+        """const table = widget.readTable(data.table);
+           return [table.words, widget.backOff(table, widget.contextOf(table, [""], 2)).length]""",
         {"table": shipped(table)},
     )
     assert sorted(result[0]) == sorted(HOSTILE)

@@ -3,6 +3,16 @@
 They take plain words and numbers, never a model.
 """
 
+from lmcourse.widgets.context_map import ContextMap
 from lmcourse.widgets.next_word import NextWordExplorer, NextWordTable, next_word_table
+from lmcourse.widgets.recurrent import RecurrentExplorer, RecurrentModel, recurrent_model
 
-__all__ = ["NextWordExplorer", "NextWordTable", "next_word_table"]
+__all__ = [
+    "ContextMap",
+    "NextWordExplorer",
+    "NextWordTable",
+    "RecurrentExplorer",
+    "RecurrentModel",
+    "next_word_table",
+    "recurrent_model",
+]

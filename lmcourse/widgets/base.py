@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import warnings
 from pathlib import Path
 
@@ -14,19 +15,33 @@ FIGURE_BUDGET = 200_000  # bytes a widget may add to its page, its script and st
 class Explorer(anywidget.AnyWidget):
     """A widget that lives in JupyterLab and, with nothing behind it, in a page of the book.
 
-    A subclass in ``name.py`` has its script in ``name.js`` and its style in ``name.css``, beside it.
-    Everything a reader may change is a trait that JavaScript changes; Python supplies plain data and
-    never has to answer. Where no widget can be shown (a PDF, a preview of the notebook), :meth:`summary`
-    and :meth:`picture` stand in.
+    A subclass in ``name.py`` has its script in ``name.js`` and its style in ``name.css``, beside it. The
+    script may import from ``./base.js``, whose text is put in the place of that line: what is shipped is one
+    module, without indentation and comment lines, since each figure carries it. Everything a reader may
+    change is a trait that JavaScript changes; Python supplies plain data and never has to answer. Where no
+    widget can be shown (a PDF, a preview of the notebook), :meth:`summary` and :meth:`picture` stand in.
     """
+
+    room = FIGURE_BUDGET
 
     def __init_subclass__(cls, **kwargs):
         script = (HERE / cls.__module__.rpartition(".")[2]).with_suffix(".js")
         if "_esm" not in cls.__dict__ and script.exists():
             styles = [HERE / "base.css", script.with_suffix(".css")]
-            cls._esm = script.read_text(encoding="utf-8")
-            cls._css = "\n".join(style.read_text(encoding="utf-8") for style in styles)
+            source = script.read_text(encoding="utf-8")
+            shared = (HERE / "base.js").read_text(encoding="utf-8")
+            cls._esm = _lean(re.sub(r'^import \{[^}]*\} from "\./base\.js";$', lambda _: shared, source, flags=re.M))
+            cls._css = _lean("".join(style.read_text(encoding="utf-8") for style in styles))
         super().__init_subclass__(**kwargs)
+
+    @classmethod
+    def check_room(cls, size, what, remedy):
+        """Raise a ValueError if data of this size, with the script and the style, is too much for a figure."""
+        size += len(cls._esm.encode()) + len(cls._css.encode())
+        if size > cls.room:
+            raise ValueError(
+                f"{what} make a figure of {size:,} bytes, and there is room for {cls.room:,}: {remedy}"
+            )
 
     def summary(self):
         """What the widget shows first, as text."""
@@ -60,3 +75,14 @@ class Explorer(anywidget.AnyWidget):
         picture = self._png()
         data = {**data, "text/plain": self.summary(), **({"image/png": picture} if picture else {})}
         return data, metadata
+
+
+def _lean(source):
+    """A script or style without indentation, empty lines and lines of comment."""
+    source = re.sub(r"^\s*/\*.*?\*/\s*$", "", source, flags=re.M | re.S)
+    return re.sub(r"^[ \t]*(?://.*)?\n?", "", source, flags=re.M)
+
+
+def base64_size(data):
+    """How many characters these bytes take in base64."""
+    return 4 * -(-len(data) // 3)

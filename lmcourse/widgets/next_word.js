@@ -1,5 +1,10 @@
 // NextWordExplorer: what a language model expects next, and what becomes of it when you follow.
-// A module without dependencies. The first half is arithmetic (tested in node against Python), the second the page.
+// The first half is arithmetic (tested in node against Python), the second the page.
+
+import {
+  BLANKS, button, choice, draw, h, hold, icon, inBits, inLanguage, markTab, oneStop, percent, random, rank, reshape, roving,
+  spelled, tabList,
+} from "./base.js";
 
 // ---------------------------------------------------------------- tables
 
@@ -85,45 +90,6 @@ export function score(table, words, order) {
     const id = table.index.get(word);
     return -Math.log2(id === undefined ? other : p[id]);
   });
-}
-
-/** p^(1/T), of the k likeliest words, made to sum to 1. T = 0 leaves the likeliest only; k = 0 keeps all. */
-export function reshape(p, temperature, k = 0) {
-  const ranked = rank(p);
-  const kept = ranked.slice(0, temperature === 0 ? 1 : k || ranked.length);
-  const best = p[kept[0]];
-  const q = new Float64Array(p.length);
-  let sum = 0;
-  for (const i of kept) sum += q[i] = temperature === 0 ? 1 : (p[i] / best) ** (1 / temperature);
-  return q.map((x) => x / sum);
-}
-
-/** Ids of the words with a probability above 0, likeliest first; equals stay in the order of the vocabulary. */
-export function rank(p) {
-  const ids = [];
-  p.forEach((x, i) => x > 0 && ids.push(i));
-  return ids.sort((a, b) => p[b] - p[a] || a - b);
-}
-
-/** Where a dart lands that is thrown at u in [0, 1): the parts lie side by side, likeliest first. */
-export function draw(p, u) {
-  const ranked = rank(p);
-  let left = u;
-  for (const i of ranked) {
-    left -= p[i];
-    if (left < 0) return i;
-  }
-  return ranked.at(-1);
-}
-
-/** The n-th number in [0, 1) of a seed: the same in every browser. */
-export function random(seed, n) {
-  let x = (Math.imul(seed | 0, 0x9e3779b1) ^ Math.imul(n + 1, 0x85ebca6b)) | 0;
-  for (const factor of [0x21f0aaad, 0x735a2d97]) {
-    x = Math.imul(x ^ (x >>> 16), factor);
-    x ^= x >>> 15;
-  }
-  return (x >>> 0) / 2 ** 32;
 }
 
 // ---------------------------------------------------------------- words for people
@@ -227,12 +193,6 @@ const STRINGS = {
   },
 };
 
-const percent = (p) => {
-  if (p === 0) return "0%";
-  if (p < 0.001) return "<0.1%";
-  return `${(100 * p).toFixed(p < 0.9995 ? 1 : 0)}%`;
-};
-
 const SUPERSCRIPT = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 const raised = (n) => String(n).replace(/./g, (c) => (c === "-" ? "⁻" : SUPERSCRIPT[c]));
 const small = (p) => {
@@ -240,61 +200,7 @@ const small = (p) => {
   const exponent = Math.floor(Math.log10(p));
   return `${(p / 10 ** exponent).toFixed(1)} × 10${raised(exponent)}`;
 };
-const inBits = (bits) => (Number.isFinite(bits) ? bits.toFixed(1) : "∞");
-
-const HANGUL = /[가-힣ㄱ-ㆎ]/;
-const BLANKS = { "": ["∅", "blank"], " ": ["␣", "space"], "\n": ["⏎", "newline"], "\t": ["⇥", "tab"] };
-
 // ---------------------------------------------------------------- page
-
-/** An element with properties; children are set as text or nodes, never as HTML. */
-function h(tag, { on = {}, aria = {}, ...properties } = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  for (const [name, value] of Object.entries(aria)) element.setAttribute(name === "role" ? name : `aria-${name}`, value);
-  for (const [name, listener] of Object.entries(on)) element.addEventListener(name, listener);
-  element.append(...children);
-  return element;
-}
-
-const ICONS = {
-  dice: "M5 3h14a2 2 0 0 1 2 2v14a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2ZM8 8h.01M16 8h.01M12 12h.01M8 16h.01M16 16h.01",
-  play: "M8 5.5v13l10-6.5-10-6.5Z",
-  stop: "M7 7h10v10H7z",
-  undo: "M9 7 4.5 11.5 9 16M5 11.5h9a5.2 5.2 0 0 1 0 10.4h-3",
-  reset: "M19.5 12a7.5 7.5 0 1 1-2.3-5.4M19.5 3.5v4.3h-4.3",
-};
-
-function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  path.setAttribute("d", ICONS[name]);
-  svg.append(path);
-  return svg;
-}
-
-/** One stop for Tab, arrows inside: items is called anew on every key, since the items come and go. */
-function roving(container, items, keys) {
-  container.addEventListener("keydown", (event) => {
-    const all = items();
-    const at = all.indexOf(event.target.closest("button"));
-    const to = { [keys[0]]: at - 1, [keys[1]]: at + 1, Home: 0, End: all.length - 1 }[event.key];
-    if (at < 0 || to === undefined) return;
-    event.preventDefault();
-    all[Math.max(0, Math.min(all.length - 1, to))].focus();
-  });
-  container.addEventListener("focusin", (event) => {
-    const all = items();
-    if (all.includes(event.target)) for (const item of all) item.tabIndex = item === event.target ? 0 : -1;
-  });
-}
-
-/** After redrawing: exactly one item is in the Tab order, the one that was. */
-function oneStop(items, preferred) {
-  const stop = items.find((item) => item.tabIndex === 0) ?? items[preferred] ?? items.at(-1);
-  for (const item of items) item.tabIndex = item === stop ? 0 : -1;
-}
 
 const ROWS = 8; // bars shown at first
 const MORE = 24; // and on request
@@ -303,7 +209,7 @@ let views = 0;
 
 function render({ model, el }) {
   const uid = `lmn-${++views}`;
-  const T = STRINGS[(model.get("language") || document.documentElement.lang || "en").startsWith("ko") ? "ko" : "en"];
+  const T = inLanguage(STRINGS, model.get("language"));
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const tables = model.get("tables").map(readTable);
   const memory = tables.map(() => ({ words: [], history: [] })); // what each tab was left with
@@ -336,13 +242,8 @@ function render({ model, el }) {
   /** A word as the page shows it: text of any script, direction and length, never HTML. */
   const spell = (element, word) => {
     const [shown] = say(word);
-    element.textContent = shown;
-    element.dir = "auto";
-    element.classList.toggle("lmn-special", shown !== word);
-    if (HANGUL.test(shown)) element.lang = "ko";
-    else element.removeAttribute("lang");
-    element.title = shown.length > 14 ? shown : "";
-    return element;
+    element.classList.toggle("lm-special", shown !== word);
+    return spelled(element, shown);
   };
 
   // ---- changes of the sentence
@@ -416,26 +317,18 @@ function render({ model, el }) {
   const status = h("div", { className: "lm-hidden", aria: { role: "status", live: "polite" } });
   const announce = (text) => (status.textContent = text);
 
-  const tabs = h("div", { className: "lmn-tabs", aria: { role: "tablist", label: T.language } });
-  tables.forEach((each, i) => {
-    const button = h("button", { type: "button", id: `${uid}-tab${i}`, aria: { role: "tab", controls: `${uid}-panel` } });
-    spell(button, each.name || String(i + 1));
-    button.addEventListener("click", byHand(() => {
-      if (i === tab()) return;
-      memory[tab()].words = words();
-      set({ tab: i, words: memory[i].words });
-    }));
-    tabs.append(button);
-  });
-  tabs.hidden = tables.length < 2;
-  roving(tabs, () => [...tabs.children], ["ArrowLeft", "ArrowRight"]);
+  const names = tables.map((each) => each.name);
+  const switchTo = (i) => byHand(() => {
+    if (i === tab()) return;
+    memory[tab()].words = words();
+    set({ tab: i, words: memory[i].words });
+  })();
+  const tabs = tabList(names, T.language, uid, switchTo);
 
-  const orders = h("div", { className: "lmn-orders", aria: { role: "radiogroup", label: T.order } }, h("i", {}, T.order));
-  for (let n = 1; n <= Math.max(...tables.map((each) => each.order)); n++) {
-    const input = h("input", { type: "radio", name: `${uid}-order`, value: n, aria: { label: T.orderOf(n) } });
-    input.addEventListener("change", byHand(() => set({ order: n })));
-    orders.append(h("label", {}, input, h("span", { aria: { hidden: "true" } }, String(n))));
-  }
+  const highest = Math.max(...tables.map((each) => each.order));
+  const all = Array.from({ length: highest }, (_, i) => [i + 1, String(i + 1), T.orderOf(i + 1)]);
+  const orders = choice(`${uid}-order`, T.order, all, (n) => byHand(() => set({ order: n }))());
+  orders.classList.add("lmn-orders");
 
   const chips = h("div", { className: "lmn-chips", aria: { role: "group", label: T.sentence } });
   const ghost = h("span", { className: "lmn-ghost", aria: { hidden: "true" } });
@@ -450,7 +343,7 @@ function render({ model, el }) {
   roving(list, () => [...list.querySelectorAll("button")], ["ArrowUp", "ArrowDown"]);
   const said = h("p", { className: "lmn-said" });
   const rest = h("span", { className: "lmn-rest" });
-  const more = h("button", { type: "button", className: "lmn-quiet" });
+  const more = h("button", { type: "button", className: "lm-quiet" });
   more.addEventListener("click", () => {
     rows = rows === ROWS ? MORE : ROWS;
     update();
@@ -458,13 +351,8 @@ function render({ model, el }) {
   const key = (kind, text) => h("span", { className: `lmn-key lmn-key-${kind}` }, text);
   const legend = h("p", { className: "lmn-legend" }, key("bar", T.reshaped), key("model", T.model), key("truth", T.truth));
 
-  const button = (name, text, act) => {
-    const element = h("button", { type: "button", className: `lmn-button lmn-${name}`, on: { click: act } });
-    element.append(icon(name === "auto" ? "play" : name), h("span", {}, text));
-    return element;
-  };
-  const sampleButton = button("dice", T.sample, () => (timer ? halt() : throwDart()));
-  const autoButton = button("auto", T.auto, () => (timer ? halt() : auto()));
+  const sampleButton = button("dice", T.sample, () => (timer ? halt() : throwDart()), "lm-main lmn-dice");
+  const autoButton = button("play", T.auto, () => (timer ? halt() : auto()));
   const undoButton = button("undo", T.undo, byHand(() => {
     const { history } = memory[tab()];
     if (history.length) set({ words: history.pop() });
@@ -504,11 +392,11 @@ function render({ model, el }) {
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.isComposing) typed();
   });
-  const addButton = h("button", { type: "button", className: "lmn-button", on: { click: typed } }, T.add);
-  const complaint = h("p", { className: "lmn-complaint", aria: { role: "alert" } });
+  const addButton = h("button", { type: "button", className: "lm-button", on: { click: typed } }, T.add);
+  const complaint = h("p", { className: "lm-complaint", aria: { role: "alert" } });
 
-  const heat = h("input", { type: "range", min: 0, max: 2, step: 0.1, className: "lmn-heat" });
-  const heatShown = h("span", { className: "lmn-number" });
+  const heat = h("input", { type: "range", min: 0, max: 2, step: 0.1, className: "lm-heat" });
+  const heatShown = h("span", { className: "lm-number" });
   heat.addEventListener("input", byHand(() => set({ temperature: Number(heat.value) })));
   const top = h("select");
   top.addEventListener("change", byHand(() => set({ top_k: Number(top.value) })));
@@ -522,23 +410,18 @@ function render({ model, el }) {
     h("div", { className: "lmn-sentence" }, chips, total),
     note,
     h("div", { className: "lmn-next" }, line, list, said, h("div", { className: "lmn-under" }, rest, more, legend)),
-    h("div", { className: "lmn-actions" }, sampleButton, autoButton, undoButton, resetButton,
+    h("div", { className: "lm-actions" }, sampleButton, autoButton, undoButton, resetButton,
       h("span", { className: "lmn-type" }, field, addButton, known)),
     complaint,
-    h("div", { className: "lmn-settings" },
+    h("div", { className: "lm-settings" },
       h("label", {}, h("span", {}, T.temperature), heat, heatShown),
       h("label", {}, h("span", {}, T.topK), top),
       h("label", {}, h("span", {}, T.seed), seed)),
   );
-  if (tables.length > 1) panel.setAttribute("role", "tabpanel");
   el.classList.add("lm-explorer", "lmn");
-  el.replaceChildren(h("div", { className: "lmn-head" }, tabs, orders), panel, status);
+  el.replaceChildren(h("div", { className: "lm-head" }, tabs, orders), panel, status);
 
-  // Keys are the widget's while it has the focus: d d must not delete a cell of JupyterLab.
-  const keep = (event) => {
-    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
-  };
-  el.addEventListener("keydown", keep);
+  const release = hold(el);
 
   // ---- drawing
 
@@ -678,11 +561,7 @@ function render({ model, el }) {
   }
 
   function drawControls() {
-    [...tabs.children].forEach((each, i) => {
-      each.setAttribute("aria-selected", String(i === tab()));
-      each.tabIndex = i === tab() ? 0 : -1;
-    });
-    if (tables.length > 1) panel.setAttribute("aria-labelledby", `${uid}-tab${tab()}`);
+    markTab(tabs, panel, tab());
     for (const input of orders.querySelectorAll("input")) {
       input.checked = Number(input.value) === order();
       input.disabled = Number(input.value) > table().order;
@@ -725,7 +604,7 @@ function render({ model, el }) {
     clearTimeout(timer);
     drop();
     model.off(traits, changed);
-    el.removeEventListener("keydown", keep);
+    release();
   };
 }
 

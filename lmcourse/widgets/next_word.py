@@ -1,11 +1,10 @@
 """The next-word explorer: what a language model expects next, as bars to follow (chapter 01)."""
 
-import math
 from collections.abc import Mapping
 
 import traitlets as t
 
-from lmcourse.widgets.base import FIGURE_BUDGET, Explorer
+from lmcourse.widgets.base import Explorer, base64_size
 from lmcourse.widgets.tables import MAX_ORDER, NextWordTable, next_word_table, pack
 
 __all__ = ["NextWordExplorer", "NextWordTable", "next_word_table"]
@@ -54,13 +53,8 @@ class NextWordExplorer(Explorer):
     def __init__(self, tables, *, words=(), order=None, temperature=1.0, top_k=0, seed=0, tab=0, language="", **kwargs):
         named = _named(tables)
         self._tables = list(named.values())
-        data = sum(4 * math.ceil(len(table.data) / 3) for table in self._tables)  # base64
-        size = data + len(self._esm) + len(self._css)
-        if size > FIGURE_BUDGET:
-            raise ValueError(
-                f"these tables make a figure of {size:,} bytes, and a page has room for {FIGURE_BUDGET:,}: "
-                "give next_word_table a smaller budget"
-            )
+        size = sum(base64_size(table.data) for table in self._tables)
+        self.check_room(size, "these tables", "give next_word_table a smaller budget")
         if isinstance(words, str):
             raise ValueError(f"words is a list of words, not the string {words!r}")
         if tab not in range(len(self._tables)):

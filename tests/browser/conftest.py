@@ -4,15 +4,16 @@ Set ``CHROMIUM`` to the browser's path. Without a browser these tests are skippe
 """
 
 import functools
-import http.server
 import os
 import shutil
 import threading
 from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import small_book
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 
@@ -83,12 +84,12 @@ def visit(browser):
 def serve(folder):
     """A folder over http on a free port."""
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
+    class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *args):
             pass
 
     handler = functools.partial(Quiet, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -102,3 +103,22 @@ def serve(folder):
 def served():
     """A context manager that serves a folder: ``with served(folder) as url``."""
     return serve
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory, browser):
+    """The folder of built pages."""
+    folder = tmp_path_factory.mktemp("book")
+    small_book.write_book(folder)
+    return small_book.build(folder)
+
+
+@pytest.fixture(scope="session")
+def http(book, served):
+    with served(book) as url:
+        yield url
+
+
+@pytest.fixture(params=["http", "file"])
+def root(request, book, http):
+    return {"http": http, "file": book.as_uri()}[request.param]

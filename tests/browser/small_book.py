@@ -1,4 +1,4 @@
-"""A throw-away book: what the Sphinx extension has to deal with, on four small pages."""
+"""A throw-away book: what the Sphinx extension has to deal with, on five small pages."""
 
 import os
 import subprocess
@@ -112,6 +112,54 @@ counter"""),
 ]  # fmt: skip
 
 
+# A network that is the same everywhere and says something different after every letter: a unit's weights are
+# waves, so that no library's random numbers matter. The tests make it again, and know what the page must show.
+NETWORK = """\
+import numpy as np
+from lmcourse.widgets import ContextMap, RecurrentExplorer, recurrent_model
+
+def network(symbols, width, cell, layers=1, **options):
+    parts = {"rnn": 1, "gru": 3, "lstm": 4}[cell] * width
+    shapes = {"embedding.weight": (len(symbols), width), "bias": (len(symbols),)}
+    for n in range(layers):
+        shapes |= {f"rnn.weight_ih_l{n}": (parts, width), f"rnn.weight_hh_l{n}": (parts, width)}
+        shapes |= {f"rnn.bias_ih_l{n}": (parts,), f"rnn.bias_hh_l{n}": (parts,)}
+    weights = {}
+    for n, (name, shape) in enumerate(shapes.items()):
+        wave = np.sin(1.7 * np.arange(np.prod(shape)) ** 1.3 + n).reshape(shape)
+        weights[name] = wave * (1.5 if name == "embedding.weight" else 0.5)
+    weights["bias"][symbols.index("</s>")] = -9  # so that writing goes on
+    return recurrent_model(weights, symbols, cell, **options)
+
+LETTERS = ["<pad>", "<unk>", "<s>", "</s>", "▁", *"abcdefghijklmnopqrstuvwxyzT."]
+JAMO = ["<s>", "</s>", "▁", *map(chr, range(0x1100, 0x1113)), *map(chr, range(0x1161, 0x1176)), "\u11ab", "\u11af"]
+english = network(LETTERS, 20, "lstm", examples=["The cook is", ("The cook", "The cooks"), "a <b>c</b>"])
+korean = network(JAMO, 12, "gru", layers=2, unit="jamo", examples=["할머니", ("할머니", "나")])
+"""
+NETWORK_CELLS = [
+    new_markdown_cell("# Networks"),
+    new_code_cell(f'{NETWORK}\nRecurrentExplorer({{"English": english, "한국어": korean}}, seed=4)'),
+    new_code_cell("""\
+count = 300
+angle = np.arange(count) * 2.4
+places = np.c_[np.cos(angle), np.sin(angle)] * np.sqrt(np.arange(count))[:, None]
+group = np.arange(count) % 3
+far = places + 60 * np.c_[group == 1, group == 2]
+texts = [f"{'배 말 눈'.split()[i % 3]} {i} " + "글을 읽는다" * (i % 4) for i in range(count)]
+texts[7] = "<img src=x onerror=alert(1)>"
+texts[8] = ""
+figure = ContextMap(
+    {"before": places, "after": far},
+    texts,
+    {"word": [f"word {g}" for g in group], "half": ["<i>low</i>" if i < 150 else "high" for i in range(count)]},
+    spans=[(0, 1) if i not in (7, 8) else None for i in range(count)],
+)
+figure"""),
+    new_code_cell("figure"),
+]  # fmt: skip
+NOTEBOOKS = {"widgets": CELLS, "networks": NETWORK_CELLS}
+
+
 def run_notebook(cells, folder):
     """A notebook of these cells with its outputs and the state of its widgets."""
     notebook = new_notebook(cells=cells)
@@ -120,16 +168,17 @@ def run_notebook(cells, folder):
     return notebook
 
 
-def write_book(folder, config=CONFIG, cells=CELLS):
-    """The sources of the book, its notebook executed."""
+def write_book(folder, config=CONFIG, notebooks=NOTEBOOKS):
+    """The sources of the book, its notebooks executed."""
     for name, text in PAGES.items():
         (folder / name).write_text(text, encoding="utf-8")
-    nbformat.write(run_notebook(cells, folder), folder / "widgets.ipynb")
+    for name, cells in notebooks.items():
+        nbformat.write(run_notebook(cells, folder), folder / f"{name}.ipynb")
     (folder / "_config.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     toc = {
         "format": "jb-book",
         "root": "intro",
-        "chapters": [{"file": f} for f in ("korean", "other", "widgets")],
+        "chapters": [{"file": f} for f in ("korean", "other", *notebooks)],
     }
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc), encoding="utf-8")
 

@@ -8,26 +8,8 @@ import subprocess
 
 import pytest
 import small_book
+from checks import low_contrast, small_targets
 from nbformat.v4 import new_markdown_cell
-
-
-@pytest.fixture(scope="session")
-def book(tmp_path_factory, browser):
-    """The folder of built pages."""
-    folder = tmp_path_factory.mktemp("book")
-    small_book.write_book(folder)
-    return small_book.build(folder)
-
-
-@pytest.fixture(scope="session")
-def http(book, served):
-    with served(book) as url:
-        yield url
-
-
-@pytest.fixture(params=["http", "file"])
-def root(request, book, http):
-    return {"http": http, "file": book.as_uri()}[request.param]
 
 
 def widget(visit):
@@ -49,7 +31,7 @@ def bars(explorer):
 # Every page
 
 
-WAYS = [("widgets", width, dark) for width in (400, 1280) for dark in (False, True)]
+WAYS = [(name, width, dark) for name in ("widgets", "networks") for width in (400, 1280) for dark in (False, True)]
 WAYS += [(name, *way) for name in ("intro", "korean", "genindex", "search") for way in ((400, True), (1280, False))]
 
 
@@ -124,7 +106,7 @@ def test_a_korean_book_in_a_public_checkout(tmp_path):
     subprocess.run(["git", "-C", tmp_path, *remote], check=True)
     config = copy.deepcopy(small_book.CONFIG)
     config["sphinx"]["config"]["language"] = "ko"
-    small_book.write_book(tmp_path, config, cells=[new_markdown_cell("# 위젯\n\n단어의 수")])
+    small_book.write_book(tmp_path, config, notebooks={"widgets": [new_markdown_cell("# 위젯\n\n단어의 수")]})
     html = (small_book.build(tmp_path) / "widgets.html").read_text(encoding="utf-8")
     assert 'href="https://github.com/someone/course"' in html
     assert "https://colab.research.google.com/github/someone/course/blob/trunk/widgets.ipynb" in html
@@ -366,13 +348,7 @@ def test_explorer_writes_by_itself_until_the_end(visit, http):
 @pytest.mark.parametrize("width", [360, 1280])
 def test_explorer_fits_fingers_and_phones(visit, http, width):
     explorer = widget(visit(f"{http}/widgets.html", width=width))
-    small = explorer.evaluate(
-        """(el) => [...el.querySelectorAll("button, select, input:not([type=radio]), .lmn-orders label")]
-             .filter((e) => e.getClientRects().length)
-             .map((e) => [e.textContent || e.type, e.getBoundingClientRect()])
-             .filter(([, box]) => box.height < 39.5 || box.width < 39.5).map(([name]) => name)"""
-    )
-    assert small == []
+    assert small_targets(explorer) == []
     assert explorer.evaluate("(el) => el.scrollWidth <= el.clientWidth")
     box = explorer.bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= width
@@ -383,27 +359,4 @@ def test_explorer_can_be_read(visit, http, dark):
     """Contrast of the texts against what is behind them, by the rule of WCAG: at least 4.5."""
     explorer = widget(visit(f"{http}/widgets.html", dark=dark))
     explorer.get_by_role("radio", name="order 1: looks at no word").check(force=True)
-    low = explorer.evaluate(
-        """(el) => {
-          const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-          const over = (colours) => {  // paint one over the other
-            for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
-            return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
-          };
-          const linear = (v) => (v <= 10 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
-          const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-          const bad = [];
-          for (const e of el.querySelectorAll("*")) {
-            const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
-            if (!own || !e.getClientRects().length || e.closest("[aria-disabled=true], option")) continue;
-            const behind = [];
-            for (let at = e; at; at = at.parentElement) behind.unshift(getComputedStyle(at).backgroundColor);
-            const back = over(["#fff", ...behind]);
-            const front = over(["#fff", ...behind, getComputedStyle(e).color]);
-            const [a, b] = [light(back), light(front)].sort((x, y) => y - x);
-            if ((a + 0.05) / (b + 0.05) < 4.5) bad.push(`${e.className || e.tagName}: ${e.textContent}`);
-          }
-          return bad;
-        }"""
-    )
-    assert low == []
+    assert low_contrast(explorer) == []

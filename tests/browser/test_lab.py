@@ -1,4 +1,4 @@
-"""The next-word explorer in JupyterLab, with Python behind it."""
+"""The widgets in JupyterLab, with Python behind them."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ import urllib.request
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-from small_book import ENVIRONMENT
+from small_book import ENVIRONMENT, NETWORK
 
 CELLS = [
     """\
@@ -24,14 +24,28 @@ explorer""",
 ]
 
 
+NETWORKS = [
+    f"""{NETWORK}
+explorer = RecurrentExplorer({{"English": english, "한국어": korean}})
+explorer""",
+    """\
+places = np.array([[0, 0], [1, 0], [0, 1], [2, 2]])
+figure = ContextMap(places, ["one", "two", "three", "four"], [*"abab"], neighbours=2)
+figure""",
+    "print('python reads', explorer.text, explorer.unit, explorer.step, figure.chosen, figure.hidden)",
+    "explorer.text = 'cab'; figure.chosen = 3",
+]
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, browser):
-    """The address of a JupyterLab without token, on a folder with one notebook."""
+    """The address of a JupyterLab without token, on a folder with two notebooks."""
     folder = tmp_path_factory.mktemp("lab")
-    notebook = new_notebook(cells=[new_code_cell(source) for source in CELLS])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     (folder / "work").mkdir()
-    nbformat.write(notebook, folder / "work" / "explorer.ipynb")
+    for name, sources in {"explorer": CELLS, "networks": NETWORKS}.items():
+        notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(notebook, folder / "work" / f"{name}.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -64,23 +78,34 @@ def lab(tmp_path_factory, browser):
         server.wait(timeout=30)
 
 
-def test_the_explorer_and_python_see_each_other(lab, visit):
+def opened(visit, lab, name, cells, widget):
+    """A notebook, its first cell run; what was visited, its cells, and the first widget."""
     from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-    seen = visit(f"{lab}/lab/tree/explorer.ipynb")
+    seen = visit(f"{lab}/lab/tree/{name}.ipynb?reset")  # without what other tests left open
     page = seen.page
-    page.locator(".jp-Notebook .jp-CodeCell").nth(2).wait_for(timeout=60_000)
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
     cell = page.locator(".jp-Notebook .jp-CodeCell")
-    explorer = page.locator(".lmn")
+    cell.nth(cells - 1).wait_for(timeout=60_000)
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
+    explorer = page.locator(widget)
     for attempt in range(4):  # an idle kernel is not enough: a key pressed before Lab is all there goes nowhere
-        cell.nth(0).locator(".cm-content").click()
-        page.keyboard.press("Shift+Enter")
+        run(cell.nth(0))
         try:
             explorer.first.wait_for(timeout=30_000)
             break
         except PlaywrightTimeout:
             assert attempt < 3, "no explorer appeared"
+    return seen, cell, explorer
+
+
+def run(cell):
+    cell.locator(".cm-content").click()
+    cell.page.keyboard.press("Shift+Enter")
+
+
+def test_the_explorer_and_python_see_each_other(lab, visit):
+    seen, cell, explorer = opened(visit, lab, "explorer", 3, ".lmn")
+    page = seen.page
 
     explorer.get_by_role("button", name="the, 50.0%").click()
     explorer.get_by_role("radio", name="order 1: looks at no word").check(force=True)
@@ -95,11 +120,41 @@ def test_the_explorer_and_python_see_each_other(lab, visit):
     assert cell.count() == 3
     assert explorer.locator(".lmn-row").nth(1).evaluate("(e) => e === document.activeElement")
 
-    cell.nth(1).locator(".cm-content").click()
-    page.keyboard.press("Shift+Enter")
+    run(cell.nth(1))
     page.get_by_text("python reads ['the', 'cat'] 1 2.0").wait_for()
-    cell.nth(2).locator(".cm-content").click()
-    page.keyboard.press("Shift+Enter")
+    run(cell.nth(2))
     explorer.locator(".lmn-chip", has_text="dog").wait_for()
     assert explorer.locator(".lmn-chip b").all_text_contents() == ["dog", "cat"]
+    assert seen.foreign == []
+
+
+def test_networks_and_maps_and_python_see_each_other(lab, visit):
+    seen, cell, explorer = opened(visit, lab, "networks", 4, ".lmr")
+    page = seen.page
+    explorer.locator('.lmr-next[data-from="model"]').wait_for()
+    field = explorer.get_by_label("Text", exact=True)
+    field.fill("a ")
+    field.press_sequentially("dbx")  # these keys on a cell would cut it, delete it, add one
+    explorer.get_by_role("slider", name="Unit").press("Home")
+    unit = explorer.get_by_role("slider", name="Unit").get_attribute("aria-valuenow")
+    explorer.get_by_role("button", name="One step back").click()
+    run(cell.nth(1))
+    figure = page.locator(".lmc")
+    figure.wait_for()
+    canvas = figure.locator(".lmc-canvas")
+    canvas.focus()
+    for key in ("ArrowRight", "d", "d", "x"):
+        canvas.press(key)
+    figure.locator(".lmc-card").wait_for()
+    text = figure.locator(".lmc-card .lmc-text").inner_text()
+    figure.get_by_role("button", name="b: show or hide").click()
+    assert cell.count() == 4
+    run(cell.nth(2))
+    chosen = ["one", "two", "three", "four"].index(text)
+    page.get_by_text(f"python reads a dbx {unit} 4 {chosen} ['b']").wait_for()
+    run(cell.nth(3))
+    explorer.locator(".lmr-token").nth(3).wait_for()
+    page.wait_for_function("document.querySelectorAll('.lmr-token').length === 4")
+    assert explorer.locator(".lmr-token b").all_text_contents() == ["▸", *"cab"]
+    page.wait_for_function("document.querySelector('.lmc-card .lmc-text').textContent === 'four'")
     assert seen.foreign == []
