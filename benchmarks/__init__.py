@@ -23,7 +23,7 @@ class Missing(Exception):
     """A rival or a corpus that this machine lacks; the message says how to get it."""
 
 
-PACKAGES = "lmcourse", "torch", "numpy", "tokenizers", "kiwipiepy", "kenlm", "nltk"
+PACKAGES = "lmcourse", "torch", "numpy", "tokenizers", "kiwipiepy", "kenlm", "nltk", "scikit-learn"
 
 
 def about(device=None):

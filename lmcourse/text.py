@@ -350,3 +350,37 @@ def batches(items, size, seed=None, length=len):
         starts = [starts[n] for n in torch.randperm(len(starts), generator=generator)]
     for start in starts:
         yield [items[n] for n in order[start : start + size]]
+
+
+def windows(ids, size, length, ignore=()):
+    """Cut one long text into streams that are read side by side, window after window.
+
+    The text is cut into ``size`` streams of equal length. Each window takes the next ``length`` tokens of every
+    stream, so that row b of a window goes on where row b of the one before has stopped, and a recurrent network can
+    keep its state from one to the next (chapter 02).
+
+    Args:
+        ids: a list or a 1-D tensor of numbers, in the order of the text.
+        size: B, the number of streams.
+        length: T, the number of tokens in a window; the last window may be shorter.
+        ignore: numbers that are read but need not be predicted, such as that of ``"<s>"``: as targets they are -100.
+
+    Yields:
+        Dicts of ``ids`` and ``targets``, both (B, T): the target of a token is the token after it. Over all windows,
+        every token is a target once, except the very first and the fewer than ``size`` at the end that would make
+        the streams unequal.
+
+    Raises:
+        ValueError: the size or the length is below 1, or the text is too short to give each stream one token.
+    """
+    ids = torch.as_tensor(ids, dtype=torch.long)
+    if size < 1 or length < 1:
+        raise ValueError(f"windows have at least 1 stream and 1 token, not size={size} and length={length}")
+    if ids.dim() != 1 or len(ids) <= size:
+        raise ValueError(f"{size} streams need one list of more than {size} numbers, not shape {tuple(ids.shape)}")
+    long = (len(ids) - 1) // size
+    here, following = (ids[start : start + size * long].view(size, long) for start in (0, 1))  # (B, all T)
+    if ignore:
+        following = following.masked_fill(torch.isin(following, torch.tensor(list(ignore))), -100)
+    for start in range(0, long, length):
+        yield {"ids": here[:, start : start + length], "targets": following[:, start : start + length]}

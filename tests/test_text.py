@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lmcourse import text
-from lmcourse.text import BPE, UNITS, Vocabulary, batches, join, pad, split, split_all, split_at, train_bpe
+from lmcourse.text import BPE, UNITS, Vocabulary, batches, join, pad, split, split_all, split_at, train_bpe, windows
 from lmcourse.world import generate
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -316,6 +316,42 @@ def test_batches_of_pairs_and_bad_sizes():
     assert list(batches([], 4, 0)) == []
     with pytest.raises(ValueError, match="a batch has at least 1 item, not 0"):
         list(batches(pairs, 0))
+
+
+@given(st.lists(st.integers(0, 9), min_size=2, max_size=60), st.integers(1, 9), st.integers(1, 12))
+def test_windows_ask_for_every_token_once(ids, size, length):
+    if len(ids) <= size:
+        with pytest.raises(ValueError, match=f"{size} streams need one list of more than {size} numbers, not shape"):
+            next(windows(ids, size, length))
+        return
+    found = list(windows(ids, size, length))
+    here, following = (torch.cat([window[key] for window in found], 1) for key in ("ids", "targets"))
+    asked = following.flatten().tolist()
+    assert asked == ids[1 : len(asked) + 1] and len(ids) - 1 - len(asked) < size  # all but the first and a short tail
+    assert here.flatten().tolist() == ids[: len(asked)]
+    assert torch.equal(here[:, 1:], following[:, :-1])  # each stream goes on from window to window
+    assert all(window["ids"].shape == window["targets"].shape for window in found)
+    widths = [window["ids"].shape[1] for window in found]
+    assert set(widths[:-1]) <= {length} and 1 <= widths[-1] <= length
+
+
+def test_windows_ignore_some_targets_and_nothing_else():
+    ids = torch.tensor([2, 5, 3, 2, 6, 7, 3, 2, 5])
+    (window,) = windows(ids, 2, 10, ignore=[2, 9])
+    assert window["ids"].tolist() == [[2, 5, 3, 2], [6, 7, 3, 2]]
+    assert window["targets"].tolist() == [[5, 3, -100, 6], [7, 3, -100, 5]]
+    assert ids.tolist() == [2, 5, 3, 2, 6, 7, 3, 2, 5]
+
+
+@pytest.mark.parametrize(("size", "length"), [(0, 3), (3, 0), (-1, 1)])
+def test_windows_repeat_a_bad_size(size, length):
+    with pytest.raises(ValueError, match=f"not size={size} and length={length}"):
+        next(windows([1, 2, 3, 4], size, length))
+
+
+def test_windows_want_one_list():
+    with pytest.raises(ValueError, match=r"not shape \(2, 3\)"):
+        next(windows([[1, 2, 3], [4, 5, 6]], 1, 2))
 
 
 def test_the_markers_are_what_the_docstring_says():

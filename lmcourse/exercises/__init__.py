@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
+from pkgutil import iter_modules
 
 import numpy as np
 
@@ -127,7 +128,8 @@ def _cases(exercise):
 
 @cache
 def _exercises():
-    chapters = [import_module(f"{__name__}.{name}") for name in ("ch00", "ch01")]
+    names = sorted(module.name for module in iter_modules(__path__) if module.name.startswith("ch"))
+    chapters = [import_module(f"{__name__}.{name}") for name in names]
     return {exercise.number: exercise for chapter in chapters for exercise in chapter.EXERCISES}
 
 
