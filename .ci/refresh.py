@@ -36,8 +36,8 @@ LANGUAGE = {
 NOISE = configparser.RawConfigParser()
 NOISE.read(ROOT / "tests" / "nbval_sanitize.cfg", encoding="utf-8")
 WIDGET_ID = r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"
-# The pages show what every reader gets, with or without a GPU; one thread, as in the tests.
-ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "TQDM_MININTERVAL": "1"}
+# The pages show what every reader gets, with or without a GPU; one thread, as in the tests; no bar that has gone.
+ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
 
 
 def run(nb: nbformat.NotebookNode, folder: Path, timeout: int = 600) -> nbformat.NotebookNode:

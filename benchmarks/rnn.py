@@ -36,7 +36,6 @@ NAMES = {"width": 256, "layers": 1, "dropout": 0.3, "tied": False}
 # Published figures, in nats per character, on the same split. The note says so where a training was stopped at its
 # best loss on the test text itself; none of ours was.
 NANOGPT = "README of github.com/karpathy/nanoGPT"
-FENG = "Feng et al., Were RNNs All We Needed?, 2024, arXiv:2410.01201"
 LECTURES = "makemore_part5_cnn1.ipynb in github.com/karpathy/nn-zero-to-hero"
 PUBLISHED = {
     "tinyshakespeare": [
@@ -47,8 +46,6 @@ PUBLISHED = {
             "note": "stopped at its best on the test",
         },
         {"model": "Transformer, 4 layers, width 128", "nats": 1.88, "source": NANOGPT, "note": "3 minutes on a CPU"},
-        {"model": "minGRU, 3 layers, width 384", "nats": 1.548, "source": FENG, "note": "as quoted by others"},
-        {"model": "minLSTM, 3 layers, width 384", "nats": 1.555, "source": FENG, "note": "as quoted by others"},
     ],
     "names, 80/10/10": [
         {"model": "perceptron, 3 letters, 12,000 weights", "nats": 2.105, "source": LECTURES},

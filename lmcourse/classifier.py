@@ -57,7 +57,7 @@ class Classifier(nn.Module):
             mask: True where a real token stands: (B, T); ``None`` means everywhere.
 
         Returns:
-            One vector for each sentence: (B, D). Padding never changes it.
+            (B, D), one vector for each sentence. Padding never changes it.
         """
         check_ids(ids, len(self.embedding.weight))
         _, state = self.rnn(self.dropout(self.embedding(ids)), mask)

@@ -29,7 +29,7 @@ class _Cell(nn.RNNCellBase):
         super().__init__(input_size, hidden_size, bias=True, num_chunks=self.parts)
 
     def forward(self, x, state=None):
-        """One step: from the input x (B, D) and the old state to the new state, a tuple of (B, H)."""
+        """One step: from the input x (B, D) and the old state to the new state, a tuple of (B, D')."""
         if state is None:
             state = (x.new_zeros(len(x), self.hidden_size),) * self.states
         x = self.inputs(x, self.weight_ih, self.bias_ih, self.bias_hh)
@@ -37,7 +37,7 @@ class _Cell(nn.RNNCellBase):
 
     @staticmethod
     def inputs(x, weight, bias, bias_hh):
-        """What the input adds before the activations: (..., D) to (..., parts * H)."""
+        """What the input adds before the activations: (..., D) to (..., parts * D')."""
         return F.linear(x, weight, bias + bias_hh)
 
 
@@ -46,12 +46,12 @@ class RNNCell(_Cell):
 
     Args:
         input_size: D, the width of the input.
-        hidden_size: H, the width of the state.
+        hidden_size: D', the width of the state.
     """
 
     @staticmethod
     def step(x, state, weight, bias):
-        """From W x + b (B, H) and the state (h,), each (B, H), to the new state."""
+        """From W x + b (B, D') and the state (h,), each (B, D'), to the new state."""
         (h,) = state
         return (torch.addmm(x, h, weight.T).tanh(),)
 
@@ -64,7 +64,7 @@ class GRUCell(_Cell):
 
     Args:
         input_size: D, the width of the input.
-        hidden_size: H, the width of the state.
+        hidden_size: D', the width of the state.
     """
 
     parts = 3
@@ -75,7 +75,7 @@ class GRUCell(_Cell):
 
     @staticmethod
     def step(x, state, weight, bias):
-        """From W x + b (B, 3 H), ordered r, z, n, and the state (h,), each (B, H), to the new state."""
+        """From W x + b (B, 3 D'), ordered r, z, n, and the state (h,), each (B, D'), to the new state."""
         (h,) = state
         u = torch.addmm(bias, h, weight.T)
         x_gates, x_n = x.tensor_split([2 * h.shape[1]], 1)
@@ -93,14 +93,14 @@ class LSTMCell(_Cell):
 
     Args:
         input_size: D, the width of the input.
-        hidden_size: H, the width of the state.
+        hidden_size: D', the width of the state.
     """
 
     parts, states = 4, 2
 
     @staticmethod
     def step(x, state, weight, bias):
-        """From W x + b (B, 4 H), ordered i, f, g, o, and the state (h, c), each (B, H), to the new state."""
+        """From W x + b (B, 4 D'), ordered i, f, g, o, and the state (h, c), each (B, D'), to the new state."""
         h, c = state
         i, f, g, o = torch.addmm(x, h, weight.T).chunk(4, 1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
@@ -119,7 +119,7 @@ class RNN(nn.RNNBase):
 
     Args:
         input_size: the width of the input, D.
-        hidden_size: the width of the state, H.
+        hidden_size: the width of the state, D'.
         cell: ``"lstm"``, ``"gru"`` or ``"rnn"``.
         layers: how many, each reading what the one below gives.
         dropout: the share of what goes from layer to layer that is set to 0 in training.
@@ -153,11 +153,11 @@ class RNN(nn.RNNBase):
             x: (B, T, D).
             mask: (B, T), True at real tokens, which come first in each row, and False at padding, where the
                 state stands still and the output is 0. ``None`` means no padding.
-            state: where to start: a tuple of tensors (L * directions, B, H), (h,) or for the LSTM (h, c), as
+            state: where to start: a tuple of tensors (L * directions, B, D'), (h,) or for the LSTM (h, c), as
                 an earlier call returned it. ``None`` means 0.
 
         Returns:
-            The outputs of the last layer, (B, T, H * directions), and the state after the last real token.
+            The outputs of the last layer, (B, T, D' * directions), and the state after the last real token.
         """
         state = self._check(x, mask, state)
         if mask is not None and mask.all():
@@ -180,11 +180,11 @@ class RNN(nn.RNNBase):
         return x, tuple(torch.stack(parts) for parts in zip(*ends, strict=True))
 
     def _run(self, x, mask, state, weights, backwards):
-        """One cell over time: (B, T, D) to (B, T, H), and the last state."""
+        """One cell over time: (B, T, D) to (B, T, D'), and the last state."""
         cell = CELLS[self.cell]
         weight_ih, weight_hh, bias_ih, bias_hh = weights
         # No state is needed for W x: one large product for all steps is faster than one for each.
-        x = cell.inputs(x.transpose(0, 1), weight_ih, bias_ih, bias_hh)  # (T, B, parts * H)
+        x = cell.inputs(x.transpose(0, 1), weight_ih, bias_ih, bias_hh)  # (T, B, parts * D')
         real = None if mask is None else mask.T[..., None]  # (T, B, 1)
         steps = list(enumerate(x.unbind(0)))
         outputs = [None] * len(steps)
@@ -194,7 +194,7 @@ class RNN(nn.RNNBase):
                 new = [torch.where(real[t], n, old) for n, old in zip(new, state, strict=True)]
             state = new
             outputs[t] = state[0]
-        output = torch.stack(outputs)  # (T, B, H)
+        output = torch.stack(outputs)  # (T, B, D')
         if real is not None:
             output = output.masked_fill(~real, 0)
         return output.transpose(0, 1), state

@@ -147,12 +147,13 @@ def fit(
     run = Run(model, optimizer, History())
     if checkpoint and Path(checkpoint).exists():
         run.load(checkpoint, settings)
+    quiet = {} if progress and number == 0 else {"disable": True}  # not given, TQDM_DISABLE decides
     trained, stepper = accelerator.prepare(model, optimizer) if accelerator else (model, optimizer)
     saved = monotonic()
     model.train()
     with (
         _own_randomness(device),
-        tqdm(total=steps, initial=run.step, leave=False, disable=not progress or number > 0) as bar,
+        tqdm(total=steps, initial=run.step, leave=False, **quiet) as bar,
     ):
         for batch, last in _stream(batches, run.epoch, run.batch):
             if run.step >= steps or (patience is not None and run.stale >= patience):

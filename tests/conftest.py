@@ -10,6 +10,7 @@ BESIDE = Path(__file__).parents[2] / "shared" / "data"
 
 if not os.environ.get(MIRROR) and BESIDE.is_dir():
     os.environ[MIRROR] = str(BESIDE)  # at import, so that notebooks run by nbval inherit it
+os.environ["TQDM_DISABLE"] = "1"  # likewise: a progress bar is no output to compare
 
 
 @pytest.fixture

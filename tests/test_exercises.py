@@ -503,8 +503,9 @@ NUMBERS = list(_exercises())
 
 
 def test_the_exercises_of_chapters_00_and_01():
-    assert NUMBERS == ["00.1", "00.2", "00.3", "00.4", "01.1", "01.2", "01.3", "01.4", "01.5"]
-    for number in NUMBERS:
+    here = [number for number in NUMBERS if number < "02"]  # later chapters have a file each
+    assert here == ["00.1", "00.2", "00.3", "00.4", "01.1", "01.2", "01.3", "01.4", "01.5"]
+    for number in here:
         known = {mistake.name for mistake in _exercises()[number].mistakes} | set(_exercises()[number].edges)
         tried = {mistake for n, mistake, _, _ in WRONG if n == number}
         assert len(tried & known) >= 5

@@ -31,7 +31,8 @@ def mean_torch(hidden, mask):
 
 
 def mean_loop(hidden, mask):
-    return [np.mean([s for s, one in zip(h, m, strict=True) if one], 0) for h, m in zip(*as_numpy(hidden, mask), strict=True)]
+    rows = zip(*as_numpy(hidden, mask), strict=True)
+    return [np.mean([state for state, one in zip(h, m, strict=True) if one], 0) for h, m in rows]
 
 
 def loss_torch(logits, targets):
@@ -81,9 +82,21 @@ def right_p(z, t):
     return z.softmax(1)[range(len(t)), t]
 
 
+def one_too_far(hidden, mask):
+    return hidden[torch.arange(len(hidden)), mask.sum(1).long().clamp(max=hidden.shape[1] - 1)]
+
+
+def only_padding(hidden, mask):
+    return (hidden * (1 - mask)[..., None]).sum(1) / (1 - mask).sum(1)[:, None]
+
+
+def naive_loss(z, t):
+    return -(z.exp() / z.exp().sum(1, keepdim=True))[range(len(t)), t].log().mean()
+
+
 WRONG = [
     ("03.1", "last column", "padding", lambda h, m: h[:, -1]),
-    ("03.1", "one too far", "one place too far", lambda h, m: h[torch.arange(len(h)), m.sum(1).long().clamp(max=h.shape[1] - 1)]),
+    ("03.1", "one too far", "one place too far", one_too_far),
     ("03.1", "one too early", "last word but one", lambda h, m: h[torch.arange(len(h)), m.sum(1).long() - 2]),
     ("03.1", "first", "first word", lambda h, m: h[:, 0]),
     ("03.1", "same place", "one place for all", lambda h, m: h[:, int(m.sum(1).max()) - 1]),
@@ -96,7 +109,7 @@ WRONG = [
     ("03.2", "divided by T", "number of all places", lambda h, m: (h * m[..., None]).mean(1)),
     ("03.2", "not divided", "not the mean", lambda h, m: (h * m[..., None]).sum(1)),
     ("03.2", "mean of everything", "whole batch", lambda h, m: (h * m[..., None]).sum(1) / m.sum()),
-    ("03.2", "only the padding", "turned round", lambda h, m: (h * (1 - m)[..., None]).sum(1) / (1 - m).sum(1)[:, None]),
+    ("03.2", "only the padding", "turned round", only_padding),
     ("03.2", "padding added", "holds the padding too", lambda h, m: h.sum(1) / m.sum(1)[:, None]),
     ("03.2", "last", "last real state alone", last_gather),
     ("03.2", "over the width", "one vector for each sentence", lambda h, m: h.mean(2)),
@@ -110,7 +123,7 @@ WRONG = [
     ("03.3", "columns", "down the columns", lambda z, t: -z.softmax(0)[range(len(t)), t].log().mean()),
     ("03.3", "likeliest class", "likeliest class", lambda z, t: -z.softmax(1).max(1).values.log().mean()),
     ("03.3", "all classes", "over all classes", lambda z, t: -z.log_softmax(1).mean()),
-    ("03.3", "large", "too large for a computer", lambda z, t: -(z.exp() / z.exp().sum(1, keepdim=True))[range(len(t)), t].log().mean()),
+    ("03.3", "large", "too large for a computer", naive_loss),
     ("03.4", "itself", "found itself", nearest_by(cosines)),
     ("03.4", "not divided by the lengths", "long vectors win", nearest_by(lambda v: others(v @ v.T))),
     ("03.4", "distance", "by the distance", nearest_by(lambda v: others(-torch.cdist(v, v)))),

@@ -1,5 +1,6 @@
 """One loop for all models: equal to a loop by hand, resumed to the last bit, and honest about what goes wrong."""
 
+import functools
 import json
 import math
 import os
@@ -580,7 +581,9 @@ def test_history_gives_curves():
         History().curve()
 
 
-def test_the_bar_can_be_switched_off(capsys):
+def test_the_bar_can_be_switched_off(capsys, monkeypatch):
+    shown = functools.partial(training.tqdm, disable=False)  # the tests set TQDM_DISABLE
+    monkeypatch.setattr(training, "tqdm", shown)
     fit(Line(), lambda epoch: [LINE], steps=2, device="cpu")
     assert "0/2" in capsys.readouterr().err
     fit(Line(), lambda epoch: [LINE], steps=2, **QUIET)

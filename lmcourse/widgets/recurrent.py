@@ -27,7 +27,7 @@ class Reading(NamedTuple):
 
     Attributes:
         pieces: T strings, the mark of the start first if there is one.
-        states: (T, L, H), the hidden state of each layer.
+        states: (T, L, D), the hidden state of each layer.
         p: (T, V), the probability of each symbol to come next.
     """
 
@@ -82,7 +82,7 @@ class RecurrentModel:
         return self.weights["rnn.weight_hh_l0"].shape[1]
 
     def read(self, text):
-        """Read a text from a state of zeros, as the page does: a :class:`Reading`.
+        """Read a text from a state of zeros, as the page does: ``pieces`` (T strings), ``states`` (T, L, D) and ``p`` (T, V).
 
         Pieces that are not in the vocabulary are read as ``unknown``; without such a mark they are left out.
         """
