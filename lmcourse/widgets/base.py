@@ -39,9 +39,7 @@ class Explorer(anywidget.AnyWidget):
         """Raise a ValueError if data of this size, with the script and the style, is too much for a figure."""
         size += len(cls._esm.encode()) + len(cls._css.encode())
         if size > cls.room:
-            raise ValueError(
-                f"{what} make a figure of {size:,} bytes, and there is room for {cls.room:,}: {remedy}"
-            )
+            raise ValueError(f"{what} make a figure of {size:,} bytes, and there is room for {cls.room:,}: {remedy}")
 
     def summary(self):
         """What the widget shows first, as text."""

@@ -82,7 +82,7 @@ class RecurrentModel:
         return self.weights["rnn.weight_hh_l0"].shape[1]
 
     def read(self, text):
-        """Read a text from a state of zeros, as the page does: ``pieces`` (T strings), ``states`` (T, L, D) and ``p`` (T, V).
+        """Read a text from a state of zeros, as the page does: ``pieces`` (T strings), ``states`` and ``p`` (T, V).
 
         Pieces that are not in the vocabulary are read as ``unknown``; without such a mark they are left out.
         """
