@@ -1,7 +1,8 @@
 """Kneser-Ney: ours against KenLM (``lmplz``, ``query``, the Python module) and NLTK.
 
-The same model as ``lmplz`` to six digits of perplexity, at orders 2 to 5; seconds to train and tokens per
-second to score, at orders 3 and 5 on a million words or more; and how the time to train grows with the text.
+The same model as ``lmplz``, to six digits of perplexity on natural text, at orders 2 to 5; seconds to train and
+tokens per second to score, at orders 3 and 5 on a million words or more; and how the time to train grows with
+the text.
 
 KenLM's programs are compiled from the source package on PyPI, once, into a cache folder; that needs cmake, a
 C++ compiler and Boost. English text comes from the King James Bible of Debian's ``bible-kjv``, if it is
