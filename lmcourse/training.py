@@ -5,6 +5,7 @@ the mean over the targets of the batch that count: those that are not -100.
 """
 
 import math
+import os
 from contextlib import nullcontext
 from itertools import count, islice
 from pathlib import Path
@@ -147,13 +148,13 @@ def fit(
     run = Run(model, optimizer, History())
     if checkpoint and Path(checkpoint).exists():
         run.load(checkpoint, settings)
-    quiet = {} if progress and number == 0 else {"disable": True}  # not given, TQDM_DISABLE decides
+    quiet = not progress or number > 0 or bool(os.environ.get("TQDM_DISABLE"))  # which tqdm.notebook overlooks
     trained, stepper = accelerator.prepare(model, optimizer) if accelerator else (model, optimizer)
     saved = monotonic()
     model.train()
     with (
         _own_randomness(device),
-        tqdm(total=steps, initial=run.step, leave=False, **quiet) as bar,
+        tqdm(total=steps, initial=run.step, leave=False, disable=quiet) as bar,
     ):
         for batch, last in _stream(batches, run.epoch, run.batch):
             if run.step >= steps or (patience is not None and run.stale >= patience):
