@@ -5,15 +5,14 @@ A benchmark is a module with ``run(options)``, which gives a dict that JSON can 
 of two tools in one run travel from machine to machine; seconds do not.
 """
 
-import datetime
-import importlib.metadata
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from lmcourse._about import about as describe
 
 RESULTS = Path(__file__).parent / "results"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lmcourse" / "benchmarks"
@@ -23,42 +22,9 @@ class Missing(Exception):
     """A rival or a corpus that this machine lacks; the message says how to get it."""
 
 
-PACKAGES = "lmcourse", "torch", "numpy", "tokenizers", "kiwipiepy", "kenlm", "nltk", "scikit-learn"
-
-
 def about(device=None):
     """When, where and with what: the head of every result."""
-    import torch
-
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
-    machine = {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "torch_threads": torch.get_num_threads(),
-        "load": [round(x, 2) for x in os.getloadavg()] if hasattr(os, "getloadavg") else None,
-    }
-    if torch.device(device or "cpu").type == "cuda":
-        machine["gpu"] = torch.cuda.get_device_name(device)
-    return {
-        "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
-        "date": datetime.date.today().isoformat(),
-        "versions": versions,
-        "machine": machine,
-    }
-
-
-def _processor():
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    return describe(" ".join(["python -m benchmarks", *sys.argv[1:]]), device)
 
 
 def clock(repeats, actions):

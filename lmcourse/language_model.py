@@ -19,7 +19,7 @@ import torch.nn.functional as F
 
 from lmcourse.text import batches, pad
 
-__all__ = ["Output", "check_ids", "cross_entropy", "generate", "log2probs", "predict", "sample"]
+__all__ = ["Output", "check_ids", "cross_entropy", "evaluating", "generate", "log2probs", "predict", "sample"]
 
 IGNORE = -100  # as in torch: a target that is not counted
 
@@ -250,7 +250,7 @@ def generate(model, ids, length, *, temperature=1.0, top_k=None, top_p=None, sto
     stop = torch.as_tensor(stop, dtype=torch.long, device=ids.device).flatten()
     ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
     state, shown = None, ids
-    with _evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad():
         for _ in range(length):
             output = model(shown, state=state)
             state = output.state
@@ -290,7 +290,7 @@ def log2probs(model, sentences, *, bos, eos, batch_size=256, prefixes=None):
     def whole(n):
         return len(prefixes[n]) + len(sentences[n])
 
-    with _evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad():
         for rows in batches(sorted(range(len(sentences)), key=whole), batch_size):
             ids, mask = pad([prefixes[n] + sentences[n] for n in rows])
             targets, _ = pad([[IGNORE] * (len(prefixes[n]) - 1) + sentences[n] + [eos] for n in rows], IGNORE)
@@ -323,7 +323,7 @@ def _device(model, otherwise):
 
 
 @contextmanager
-def _evaluating(model):
+def evaluating(model):
     """The model in evaluation mode, and every part of it back in its own mode afterwards."""
     training = [module for module in model.modules() if module.training]
     model.eval()
