@@ -2,6 +2,8 @@
 
 A measure of surprise starts from log2 probabilities, so its unit is the bit. Perplexity is per token, so two
 models compare only if they cut the text into the same tokens; bits per character compare for any units.
+Measures of outputs compare texts with references: the part that is exactly right, errors per word or letter (lower
+is better), shared pieces (BLEU, F1).
 
 >>> perplexity([-3.0, -3.0, -3.0])
 8.0
@@ -9,7 +11,9 @@ models compare only if they cut the text into the same tokens; bits per characte
 2.0
 """
 
+from collections import Counter
 from statistics import NormalDist
+from typing import NamedTuple
 
 import torch
 
@@ -73,6 +77,106 @@ def confidence_interval(bits, lengths=None, level=0.95):
     error = ((bits - mean * lengths).square().sum() * n / (n - 1)).sqrt() / lengths.sum()
     half = NormalDist().inv_cdf((1 + level) / 2) * error
     return (mean - half).item(), (mean + half).item()
+
+
+def proportion_interval(right, count, level=0.95):
+    """Where the true share lies when ``right`` of ``count`` independent trials went well: (low, high).
+
+    Wilson's interval (1927), which is sensible also where all or none went well, and for few trials.
+    """
+    if not (0 <= right <= count and count >= 1):
+        raise ValueError(f"expected 0 <= right <= count and at least one trial, not {right!r} of {count!r}")
+    if not 0 < level < 1:
+        raise ValueError(f"level is between 0 and 1, not {level!r}")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    p, spread = right / count, z * z / count
+    middle, half = p + spread / 2, z * (p * (1 - p) / count + spread / (4 * count)) ** 0.5
+    low, high = (middle - half) / (1 + spread), (middle + half) / (1 + spread)
+    return max(0.0, low), min(1.0, high)
+
+
+def exact_match(outputs, references):
+    """The share of the outputs that equal their reference, letter by letter."""
+    pairs = _pairs(outputs, references)
+    return sum(output == reference for output, reference in pairs) / len(pairs)
+
+
+def bleu(outputs, references):
+    """BLEU of a corpus, from 0 to 100, by sacrebleu with its own cutting of words (Papineni et al., 2002; Post, 2018).
+
+    The geometric mean of the shares of 1- to 4-word sequences that the reference has too, times a penalty for
+    outputs that are too short. One reference for each output.
+    """
+    import sacrebleu
+
+    _pairs(outputs, references)
+    return sacrebleu.corpus_bleu(list(outputs), [list(references)]).score
+
+
+def word_error_rate(outputs, references):
+    """Words to replace, leave out or put in, per word of the references, by jiwer; 0 is right, and it can exceed 1."""
+    import jiwer
+
+    _no_empty(_pairs(outputs, references))
+    return jiwer.wer(list(references), list(outputs))
+
+
+def character_error_rate(outputs, references):
+    """As :func:`word_error_rate`, per letter, spaces included; in Korean a letter is a syllable."""
+    import jiwer
+
+    _no_empty(_pairs(outputs, references))
+    return jiwer.cer(list(references), list(outputs))
+
+
+class F1(NamedTuple):
+    """How many of the found things are right (``precision``), how many of the right ones are found (``recall``), and
+    their harmonic mean (``f1``); 0 where there is nothing to divide by."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+def f1(found, gold):
+    """Precision, recall and F1 over all items: things found against things that are there.
+
+    Args:
+        found: for each item, a list of things that can be compared, such as pairs (form, tag); a thing may occur
+            several times, and then counts so often.
+        gold: for each item, the right list.
+
+    Returns:
+        A :class:`F1`.
+    """
+    shared = claimed = there = 0
+    for one, other in _pairs(found, gold):
+        one, other = Counter(one), Counter(other)
+        shared, claimed, there = shared + (one & other).total(), claimed + one.total(), there + other.total()
+    return F1(
+        shared / claimed if claimed else 0.0,
+        shared / there if there else 0.0,
+        2 * shared / (claimed + there) if claimed + there else 0.0,
+    )
+
+
+def _pairs(outputs, references):
+    if isinstance(outputs, str) or isinstance(references, str):
+        raise TypeError(
+            f"expected lists, one entry for each input, not the string {outputs!r:.40} or {references!r:.40}"
+        )
+    outputs, references = list(outputs), list(references)
+    if not outputs or len(outputs) != len(references):
+        raise ValueError(
+            f"expected as many outputs as references, at least 1, not {len(outputs)} and {len(references)}"
+        )
+    return list(zip(outputs, references, strict=True))
+
+
+def _no_empty(pairs):
+    for n, (_, reference) in enumerate(pairs):
+        if not reference.strip():
+            raise ValueError(f"errors are counted per word or letter of the references, and number {n} is empty")
 
 
 def _flat(values, what):

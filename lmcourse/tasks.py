@@ -244,9 +244,9 @@ def pack(weights):
             packed[name] = (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
             continue
         rows = tensor.detach().float().flatten(1)  # (R, all others)
-        scale = (rows.abs().amax(1, keepdim=True) / 127).clamp(min=1e-7).half().float()
+        scale = (rows.abs().amax(1, keepdim=True) / 127).clamp(min=1e-30)
         packed[name] = (rows / scale).round().clamp(-127, 127).to(torch.int8).view(tensor.shape)
-        packed[f"{name}:scale"] = scale.half().squeeze(1)
+        packed[f"{name}:scale"] = scale.squeeze(1)
     return packed
 
 
@@ -257,7 +257,7 @@ def unpack(packed):
         if name.endswith(":scale"):
             continue
         if f"{name}:scale" in packed:
-            scale = packed[f"{name}:scale"].float().view(-1, *[1] * (tensor.dim() - 1))
+            scale = packed[f"{name}:scale"].view(-1, *[1] * (tensor.dim() - 1))
             tensor = tensor.float() * scale
         weights[name] = tensor.float() if tensor.is_floating_point() else tensor
     return weights

@@ -1,11 +1,22 @@
-"""Measures of surprise and their confidence, against sums by hand and against simulated truth."""
+"""Measures of surprise, of outputs, and their confidence: against sums by hand and against simulated truth."""
 
 import math
+import random
 
 import pytest
 import torch
 
-from lmcourse.metrics import bits_per_character, confidence_interval, perplexity
+from lmcourse.metrics import (
+    bits_per_character,
+    bleu,
+    character_error_rate,
+    confidence_interval,
+    exact_match,
+    f1,
+    perplexity,
+    proportion_interval,
+    word_error_rate,
+)
 
 
 def test_perplexity_is_the_number_of_equal_choices():
@@ -73,3 +84,77 @@ def test_a_confidence_interval_is_about_the_mean():
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# --- outputs against references ---
+
+
+def edits(a, b):
+    """How many pieces to replace, leave out or put in, by the table of all beginnings."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        last, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (x != y))
+    return row[-1]
+
+
+def test_error_rates_are_edits_over_the_length_of_the_references():
+    rng = random.Random(0)
+    right = [" ".join(rng.choices(["비가", "눈이", "왔다", "온다"], k=rng.randint(1, 7))) for _ in range(40)]
+    said = [" ".join(rng.choices(["비가", "눈이", "왔다", "온다"], k=rng.randint(0, 7))) for _ in range(40)]
+    words = sum(edits(s.split(), r.split()) for s, r in zip(said, right, strict=True))
+    assert word_error_rate(said, right) == pytest.approx(words / sum(len(r.split()) for r in right))
+    letters = sum(edits(s, r) for s, r in zip(said, right, strict=True))
+    assert character_error_rate(said, right) == pytest.approx(letters / sum(map(len, right)))
+    assert word_error_rate(right, right) == 0
+    assert word_error_rate(["a b c d"], ["e"]) == 4
+
+
+def test_exact_match_and_bleu():
+    assert exact_match(["a b", "c", "d"], ["a b", "c ", "d"]) == pytest.approx(2 / 3)
+    right = ["the cat sat on the mat today .", "a dog ran far away from here ."]
+    assert bleu(right, right) == pytest.approx(100)
+    assert bleu(["x y z u v w", "p q r s t"], right) < 1
+    # One word of the first seven is another one: precisions 15/16, 12/14, 9/12, 7/10, and no brevity penalty.
+    said = ["the cat sat on the rug today .", right[1]]
+    assert bleu(said, right) == pytest.approx(100 * (15 / 16 * 12 / 14 * 9 / 12 * 7 / 10) ** 0.25)
+
+
+def test_f1_counts_what_occurs_several_times():
+    found = [["사과", "배", "배"], []]
+    gold = [["사과", "배"], ["눈"]]
+    score = f1(found, gold)
+    assert score.precision == pytest.approx(2 / 3) and score.recall == pytest.approx(2 / 3)
+    assert score.f1 == pytest.approx(2 / 3)
+    assert f1([["a"]], [["b"]]) == f1([[]], [[]]) == (0, 0, 0)
+    assert f1([["a", "b", "c"]], [["a"]]) == pytest.approx((1 / 3, 1, 0.5))
+
+
+@pytest.mark.parametrize("p, n", [(0.02, 40), (0.5, 25), (0.9, 100)])
+def test_the_interval_of_a_share_holds_the_truth_about_as_often_as_it_says(p, n):
+    rng = random.Random(0)
+    held = 0
+    for _ in range(3000):
+        low, high = proportion_interval(sum(rng.random() < p for _ in range(n)), n)
+        held += low <= p <= high
+    assert 0.92 < held / 3000 < 0.99
+
+
+def test_the_interval_of_a_share_is_sensible_at_the_ends():
+    assert proportion_interval(0, 10)[0] == pytest.approx(0) and 0.2 < proportion_interval(0, 10)[1] < 0.35
+    low, high = proportion_interval(10, 10)
+    assert high == pytest.approx(1) and low == pytest.approx(1 - proportion_interval(0, 10)[1])
+
+
+def test_wrong_input_of_measures_is_named():
+    with pytest.raises(ValueError, match="not 1 and 2"):
+        exact_match(["a"], ["a", "b"])
+    with pytest.raises(TypeError, match="'a b'"):
+        bleu("a b", ["a b"])
+    with pytest.raises(ValueError, match="number 1 is empty"):
+        word_error_rate(["a", "b"], ["a", " "])
+    with pytest.raises(ValueError, match="not 3 of 2"):
+        proportion_interval(3, 2)
+    with pytest.raises(ValueError, match="at least 1"):
+        f1([], [])
