@@ -3,11 +3,15 @@
 They take plain words and numbers, never a model.
 """
 
+from lmcourse.widgets.chat import ChatBox
+from lmcourse.widgets.clip import ClipPlayer
 from lmcourse.widgets.context_map import ContextMap
 from lmcourse.widgets.next_word import NextWordExplorer, NextWordTable, next_word_table
 from lmcourse.widgets.recurrent import RecurrentExplorer, RecurrentModel, recurrent_model
 
 __all__ = [
+    "ChatBox",
+    "ClipPlayer",
     "ContextMap",
     "NextWordExplorer",
     "NextWordTable",

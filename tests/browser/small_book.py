@@ -157,7 +157,66 @@ figure = ContextMap(
 figure"""),
     new_code_cell("figure"),
 ]  # fmt: skip
-NOTEBOOKS = {"widgets": CELLS, "networks": NETWORK_CELLS}
+PLAYERS = """\
+import numpy as np
+from lmcourse.widgets import ChatBox, ClipPlayer
+
+def tone(seconds, pitch):
+    time = np.arange(int(16000 * seconds)) / 16000
+    return (0.5 * np.sin(6.283 * pitch * time) * np.sin(6.283 * time) ** 2).astype(np.float32)
+
+def film(count, colour):
+    frames = np.zeros((count, 8, 10, 3), np.uint8)
+    for n in range(count):
+        frames[n, :, n % 10] = colour[0], colour[1], 10 * n
+    return frames
+
+TEXTS = ["one two three", "<img src=x onerror=alert(1)>", "배를 먹다 " + "x" * 200]
+sounds = [tone(1.2, 440), tone(0.8, 880), tone(0.5, 220)]
+features = [np.outer(np.arange(60.0), np.arange(20.0)) for _ in sounds]
+ANSWERS = {"Who bought a pear?": "Minji", "Where?": "At the market", "hi": "안녕하세요! <b>hi</b>"}
+ANSWERS["배?"] = "\\u202e배 👩\\u200d👩\\u200d👧 " + "x" * 200
+
+def reply(text, history):
+    if text == "bug":
+        raise KeyError("what is not there")
+    if text == "xyzzy":
+        raise ValueError("not one word of 'xyzzy' is known")
+    return ANSWERS.get(text, f"{text}? after {len(history)}")
+"""
+CHAT = """\
+chat = ChatBox(
+    reply,
+    story="Minji went to the market. She bought a pear. 지우는 <i>배</i>를 보았다.",
+    greeting="Ask me about the story.",
+    examples=["hi", ("Who bought a pear?", "Where?", "And you?"), "배?", "xyzzy"],
+    transcript=[("you", "Where?"), ("bot", "At the market")],
+)
+chat"""
+PLAYER_CELLS = [
+    new_markdown_cell("# Players"),
+    new_code_cell(f"""{PLAYERS}
+figure = ClipPlayer(
+    sounds,
+    captions=["one too three", *TEXTS[1:]],
+    references=["one two three four", TEXTS[1], "배를 먹다"],
+    labels=["first", TEXTS[1], ""],
+    features=features,
+)
+figure"""),
+    new_code_cell("""\
+captions = {"before": TEXTS[:1], "after": ["one"]}
+ClipPlayer(sounds[:1], captions=captions, references=["one two four"], loop=True)"""),
+    new_code_cell("""\
+films = ClipPlayer(
+    frames=[film(10, (250, 0)), film(1, (0, 250)), film(4, (0, 0))], fps=5,
+    captions=["a line moves right", "", "nothing"], references=["a line moves right", "green", ""],
+)
+films"""),
+    new_code_cell(CHAT),
+    new_code_cell("chat"),
+]  # fmt: skip
+NOTEBOOKS = {"widgets": CELLS, "networks": NETWORK_CELLS, "players": PLAYER_CELLS}
 
 
 def run_notebook(cells, folder):

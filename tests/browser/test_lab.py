@@ -10,7 +10,7 @@ import urllib.request
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-from small_book import ENVIRONMENT, NETWORK
+from small_book import CHAT, ENVIRONMENT, NETWORK, PLAYERS
 
 CELLS = [
     """\
@@ -36,13 +36,23 @@ figure""",
     "explorer.text = 'cab'; figure.chosen = 3",
 ]
 
+PLAYER_NOTEBOOK = [
+    f"{PLAYERS}\n{CHAT}",
+    """\
+figure = ClipPlayer(sounds, captions=TEXTS, references=TEXTS, features=features)
+figure""",
+    "print('python reads', chat.history[-1], chat.turns[-1], type(chat.error).__name__)",
+    "print('python reads', figure.clip, figure.position)",
+    "answer = chat.ask('배?'); figure.clip = 2",
+]
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, browser):
-    """The address of a JupyterLab without token, on a folder with two notebooks."""
+    """The address of a JupyterLab without token, on a folder with three notebooks."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "work").mkdir()
-    for name, sources in {"explorer": CELLS, "networks": NETWORKS}.items():
+    for name, sources in {"explorer": CELLS, "networks": NETWORKS, "players": PLAYER_NOTEBOOK}.items():
         notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, folder / "work" / f"{name}.ipynb")
@@ -157,4 +167,54 @@ def test_networks_and_maps_and_python_see_each_other(lab, visit):
     page.wait_for_function("document.querySelectorAll('.lmr-token').length === 4")
     assert explorer.locator(".lmr-token b").all_text_contents() == ["▸", *"cab"]
     page.wait_for_function("document.querySelector('.lmc-card .lmc-text').textContent === 'four'")
+    assert seen.foreign == []
+
+
+def test_chats_and_clips_and_python_see_each_other(lab, visit):
+    seen, cell, chat = opened(visit, lab, "players", 5, ".lmt")
+    page = seen.page
+    log, field = chat.locator(".lmt-log"), chat.get_by_label("Your message")
+    page.wait_for_function("document.querySelector('.lmt-hint').textContent === ''")  # Python is there
+    field.fill("And you?")
+    field.press("Enter")  # JupyterLab wants this key too
+    log.get_by_text("And you?? after 1", exact=True).wait_for()  # it remembers the recorded turn
+    field.fill("bug")  # an error is shown, and the conversation goes on
+    field.press("Enter")
+    log.get_by_text("KeyError: 'what is not there'").wait_for()
+    # An example begins anew, and its turns are asked one after the other.
+    chat.get_by_role("button", name="Who bought a pear?").click()
+    log.get_by_text("And you?? after 2", exact=True).wait_for()
+    for message in ("first", "second", "third"):  # faster than Python answers
+        field.press_sequentially(message)
+        field.press("Enter")
+    log.get_by_text("third? after 5", exact=True).wait_for()
+    assert log.locator(".lmt-pending, .lmt-wait").count() == 0
+    assert log.locator(".lmt-turn .lmt-text").all_inner_texts()[-6:] == [
+        *("first", "first? after 3", "second", "second? after 4", "third", "third? after 5")
+    ]
+    field.fill("xyzzy")
+    chat.get_by_role("button", name="Send").click()
+    log.get_by_text("not one word of 'xyzzy' is known").wait_for()
+    assert cell.count() == 5
+
+    run(cell.nth(1))
+    figure = page.locator(".lmv")
+    figure.wait_for()
+    figure.get_by_role("button", name="Next clip").click()
+    figure.get_by_role("button", name="Play").click()
+    page.wait_for_function("parseFloat(document.querySelector('.lmv-time').textContent) > 0.1")
+    slider = figure.locator(".lmv-scrub")
+    slider.focus()
+    for key in ("d", "d", "x", " ", "Home", "ArrowRight"):
+        slider.press(key)
+    assert cell.count() == 5
+    run(cell.nth(2))
+    page.get_by_text(
+        "python reads ('third', 'third? after 5') ['error', \"not one word of 'xyzzy' is known\"] ValueError"
+    ).wait_for()
+    run(cell.nth(3))
+    page.get_by_text("python reads 1 0.1").wait_for()
+    run(cell.nth(4))
+    page.wait_for_function("document.querySelector('.lmv select').value === '2'")
+    page.wait_for_function("document.querySelector('.lmt-log').lastChild.textContent.includes('👩\u200d👩\u200d👧')")
     assert seen.foreign == []
