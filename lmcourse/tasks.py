@@ -45,7 +45,7 @@ class TextCodec:
         """The ids of a text, or of a list of pieces that are cut already (by the gold of the world, say).
 
         Raises:
-            ValueError: there is nothing in it, or it is longer than the codec takes.
+            ValueError: there is nothing in it, nothing that the vocabulary has, or more than the codec takes.
         """
         return self.encode_all([item])[0]
 
@@ -58,6 +58,9 @@ class TextCodec:
         cut = iter(text.split_all([item for item in items if isinstance(item, str)], self.unit))
         pieces = [next(cut) if isinstance(item, str) else list(item) for item in items]
         for item, found in zip(items, pieces, strict=True):
+            words = [piece for piece in found if any(map(str.isalnum, piece))]
+            if isinstance(item, str) and words and not any(word in self.vocabulary for word in words):
+                raise ValueError(f"nothing in {item!r:.60} is known; it seems to be of another language or script")
             if self.longest is not None and len(found) > self.longest:
                 raise ValueError(f"{item!r:.60} has {len(found)} pieces, and at most {self.longest} can be read")
         return [self.vocabulary.encode(found) for found in pieces]

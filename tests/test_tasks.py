@@ -75,6 +75,10 @@ def test_a_codec_refuses_what_it_cannot_read():
             codec.encode(empty)
     with pytest.raises(ValueError, match="'a a a a' has 4 pieces, and at most 3"):
         codec.encode("a a a a")
+    for strange in ("Привет!", "どうも"):
+        with pytest.raises(ValueError, match=f"nothing in '{strange}' is known"):
+            codec.encode(strange)
+    assert codec.encode(["Привет"]) == [codec.vocabulary["<unk>"]]  # pieces that somebody has cut are taken as they are
     with pytest.raises(ValueError, match="no unit 'letter'"):
         TextCodec("letter", [])
 
