@@ -3,16 +3,19 @@
 import importlib.util
 import io
 import json
+import re
 import sys
+from itertools import product
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 
-from lmcourse import _espeak, speech
+from lmcourse import _espeak, speech, tasks, text, world
+from lmcourse.metrics import word_error_rate
 from lmcourse.seq2seq import Decoder, Encoder, Seq2Seq
-from lmcourse.speech import RATE, LogMelCodec, SpeechFront, log_mel, mel_filters, read_wav, say
+from lmcourse.speech import RATE, LogMelCodec, SpeechFront, Spelling, log_mel, mel_filters, read_wav, say
 from lmcourse.tasks import System, TextCodec
 from lmcourse.training import fit
 
@@ -324,3 +327,91 @@ def test_without_espeak_the_missing_package_is_named(monkeypatch):
             say("하나")
     finally:
         _espeak._open.cache_clear()
+
+
+# Sentences, the second teacher, the recipes
+
+
+def test_transcripts_are_the_words_that_are_heard():
+    for record in world.generate(300, seed=5):
+        ko, en = speech.transcript(record, "ko"), speech.transcript(record, "en")
+        assert (
+            ko.text.replace(" ", "") == "".join(filter(str.isalnum, record.ko))
+            and text.join(ko.pieces, "morpheme") == ko.text
+        )
+        assert en.text == " ".join(re.findall("[a-z']+", record.en.lower())) and text.join(en.pieces, "word") == en.text
+
+
+def test_sentences_are_short_known_and_different():
+    records = world.generate(600, seed=5)
+    known = {piece for record in records[:200] for piece in speech.transcript(record, "en").pieces}
+    found = speech.sentences(records, "en", known, longest=5)
+    assert len(found) == len(set(found)) > 50
+    assert all(len(one.text.split()) <= 5 and known.issuperset(one.pieces) for one in found)
+    assert len(speech.sentences(records, "en", known)) > len(found)
+
+
+def paths(length, target):
+    """All rows of so many steps that melt to the target; 0 is the blank."""
+    for row in product(range(3), repeat=length):
+        melted = [one for n, one in enumerate(row) if one and (n == 0 or row[n - 1] != one)]
+        if melted == target:
+            yield row
+
+
+def test_the_second_teacher_adds_up_all_paths():
+    torch.manual_seed(0)
+    encoder = Encoder(SpeechFront(4, (5, 5, 6)), 6, 7)
+    model = Seq2Seq(encoder, Decoder(3, 4, 7, encoder.context_size))
+    teacher = Spelling(model, 3, weight=1.0)
+    source, mask = torch.randn(2, 32, 4), torch.arange(32) < torch.tensor([[32], [17]])  # 4 and 3 steps
+    ids, targets = torch.tensor([[0, 1, 2], [0, 2, 0]]), torch.tensor([[1, 2, 0], [2, 0, -100]])
+    batch = {"source": source, "source_mask": mask, "ids": ids, "targets": targets}
+    extra = teacher(**batch).loss - model(**batch).loss
+    p = teacher.output(encoder(source, mask).states).softmax(2).detach()
+    wanted = [
+        -np.log(sum(np.prod([p[b, n, one] for n, one in enumerate(path)]) for path in paths(steps, target)))
+        / len(target)
+        for b, steps, target in ((0, 4, [1, 2]), (1, 3, [2]))
+    ]
+    assert extra.item() == pytest.approx(np.mean(wanted), rel=1e-4)
+    teacher.eval()
+    assert teacher(**batch).loss == model(**batch).loss
+
+
+def test_the_second_teacher_reaches_every_parameter():
+    system = tiny_system()
+    teacher = Spelling(system.model, len(system.target.vocabulary))
+    teacher(**next(system.batches(system.encode(tunes()), 5))).loss.backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in teacher.parameters())
+
+
+@needs_espeak
+def test_clips_draw_the_same_voices_again():
+    sentences = ["비가 왔다", "눈이 왔다", "민수는 행복했다"]
+    one, two, other = (list(speech.clips(sentences, "ko", speech.VOICES.train, seed)) for seed in (3, 3, 4))
+    assert all(abs(len(a) - len(b)) < 0.02 * RATE for a, b in zip(one, two, strict=True))
+    assert any(abs(len(a) - len(b)) > 0.02 * RATE for a, b in zip(one, other, strict=True))
+
+
+@needs_espeak
+@pytest.mark.parametrize("name", ["speech-ko", "speech-en"])
+def test_recipe_trains_saves_and_loads(name, tmp_path):
+    recipe = tasks.recipe(name)
+    system, settings = recipe.train(quick=True, seed=0, checkpoint=None, progress=False, device="cpu")
+    system.save(tmp_path / "it.safetensors", settings)
+    again = tasks.load(name, tmp_path / "it.safetensors")
+    figures = recipe.grade(again, quick=True)
+    assert {"clean", "known voices", "noise", "lengths", "baselines", "samples"} <= set(figures)
+    json.dumps(figures)
+    assert all(0 <= row["wer"] for row in (figures["clean"], *figures["lengths"].values()))
+
+
+@needs_espeak
+@pytest.mark.parametrize("name", ["speech-ko", "speech-en"])
+def test_the_system_of_the_package_hears_voices_it_does_not_know(name):
+    system, language = tasks.load(name), name.removeprefix("speech-")
+    assert sum(p.numel() for p in system.model.parameters()) <= 600_000
+    said = [sentence for sentence, _ in tasks.figures(name)["figures"]["samples"]]
+    sounds = list(speech.clips(said * 3, language, speech.VOICES.test, seed=9))
+    assert word_error_rate(system(sounds), said * 3) < 0.5

@@ -101,15 +101,15 @@ def displacement(clip):
 
 
 def _clips(rng):
-    """Bright spots of uneven brightness on black; they move by different amounts in x and y, and fade or brighten."""
+    """Spots on black that glitter and brighten, and move by different amounts in x and y."""
     cases = []
     for F, H, W, steps in ((4, 6, 9, (1, -1)), (3, 8, 7, (-2, 1)), (5, 7, 8, (1, 0.5)), (4, 9, 9, (0.5, -2))):
         clip = np.zeros((F, H, W))
-        spot = np.array([[rng.uniform(0.1, 1) for _ in range(2)] for _ in range(2)])
         x = 0 if steps[0] > 0 else W - 2
         y = 0 if steps[1] > 0 else H - 2
         for f in range(F):
             top, left = y + int(f * steps[1]), x + int(f * steps[0])
+            spot = np.array([[rng.uniform(0.1, 1) for _ in range(2)] for _ in range(2)])
             clip[f, top : top + 2, left : left + 2] = spot * (0.6 + 0.1 * f)
         cases.append(Case((clip,)))
     one = np.zeros((1, 4, 5))
@@ -223,18 +223,16 @@ _GOOD = [
 
 
 def _captions(rng):
-    """In every case there is one of each kind of error."""
+    """Every kind of error is there in a number of its own, so that no two mistakes give the same share."""
     cases = []
-    for size in (9, 11, 13):
-        rows = [
-            ("a red circle moves left and a blue star moves up", "a blue circle moves left and a red star moves up"),
-            ("a green star", "a green star moves up"),
-            ("a red star grows and", "a red star grows"),
-            ("two blue squares grow", "two blue squares shrink"),
-            ("a  white star moves right ", "a white star moves right"),
-            ("", "a red circle grows"),
-        ]
-        rows += [(good, good) for good in (rng.choice(_GOOD) for _ in range(size - len(rows)))]
+    for good in (7, 8, 10):
+        rows = [("", "a red circle grows"), ("a red star grows and", "a red star grows")]
+        rows += [("a blue circle moves left and a red star grows", "a red circle moves left and a blue star grows")] * 3
+        rows += [("a green star", "a green star moves up")] * 3
+        rows += [("two blue squares grow", "two blue squares shrink")] * 3
+        rows += [("a  white star moves right", "a white star moves right")] * 2
+        rows += [("a white star moves up ", "a white star moves up")]
+        rows += [(said, said) for said in (rng.choice(_GOOD) for _ in range(good))]
         rng.shuffle(rows)
         cases.append(Case(tuple(list(column) for column in zip(*rows, strict=True))))
     nothing = (["", "a star grows"], ["a red star grows", "a red star grows"])

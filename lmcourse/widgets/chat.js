@@ -90,11 +90,13 @@ function render({ model, el }) {
   let looking = document.documentElement.dataset.content_root === undefined; // not in a page of the book
   let queue = []; // {text, new} that is not sent yet, or not heard yet
   let sent = null; // the first of the queue, when it is on its way
+  let since = 0; // when the last message went to Python
   let late = null;
   let own = false;
 
   const turns = () => model.get("turns");
   const waiting = () => live && (sent !== null || turns().at(-1)?.[0] === READER);
+  const slow = () => waiting() && performance.now() - since > LATE;
   const set = (value) => {
     own = true;
     model.set("turns", value);
@@ -112,6 +114,7 @@ function render({ model, el }) {
   send.querySelector("path").setAttribute("d", SEND);
   send.title = T.send;
   const again = button("reset", T.again, () => {
+    if (waiting() && !slow()) return; // the answer would come into the new conversation
     queue = [];
     sent = null;
     set(model.get("opening"));
@@ -158,7 +161,7 @@ function render({ model, el }) {
     sent = queue[0];
     clearTimeout(late);
     late = setTimeout(update, LATE + 50);
-    sent.at = performance.now();
+    since = performance.now();
     model.send({ kind: "ask", text: sent.text, new: Boolean(sent.new) });
   };
   const changed = () => {
@@ -219,31 +222,34 @@ function render({ model, el }) {
     const added = all.slice(same).map((turn) => bubble(...turn));
     log.append(...added);
     if (waiting() || (looking && queue.length)) {
-      const slow = sent && performance.now() - sent.at > LATE;
       log.append(h("div", { className: "lmt-turn lmt-bot lmt-wait" },
-        slow ? h("p", { className: "lmt-text" }, T.late) : h("p", { className: "lmt-dots" }, h("i"), h("i"), h("i"), h("span", { className: "lm-hidden" }, T.thinking))));
+        slow() ? h("p", { className: "lmt-text" }, T.late) : h("p", { className: "lmt-dots" }, h("i"), h("i"), h("i"), h("span", { className: "lm-hidden" }, T.thinking))));
     }
     shown = all;
     log.hidden = !log.children.length;
     if (added.length || log.querySelector(".lmt-wait")) log.scrollTop = log.scrollHeight;
   }
 
-  function update() {
+  function drawStory() {
     const sentences = model.get("story");
     story.hidden = !sentences.length;
     el.classList.toggle("lmt-told", sentences.length > 0);
     story.replaceChildren(h("h4", {}, T.story), h("div", { className: "lmt-page", tabIndex: 0, aria: { role: "group", label: T.story } },
       ...sentences.map((text) => spelled(h("p", { className: "lmt-text" }), text, Infinity))));
+  }
+
+  function update() {
     field.placeholder = live || looking ? T.ask : T.choose;
     note.textContent = live ? "" : looking ? T.connecting : T.needs;
-    again.setAttribute("aria-disabled", String(turns().length === model.get("opening").length && !queue.length));
+    again.setAttribute("aria-disabled", String((waiting() && !slow()) || (turns().length === model.get("opening").length && !queue.length)));
     drawLog();
   }
 
-  const others = "change:story change:greeting";
   model.on("change:turns", changed);
-  model.on(others, update);
+  model.on("change:greeting", update);
+  model.on("change:story", drawStory);
   model.on("msg:custom", heard);
+  drawStory();
   update();
   const search = looking ? setTimeout(giveUp, HELLO) : null;
   if (looking) model.send({ kind: "hello" });
@@ -253,7 +259,8 @@ function render({ model, el }) {
     clearTimeout(late);
     release();
     model.off("change:turns", changed);
-    model.off(others, update);
+    model.off("change:greeting", update);
+    model.off("change:story", drawStory);
     model.off("msg:custom", heard);
   };
 }
