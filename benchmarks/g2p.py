@@ -20,7 +20,7 @@ from lmcourse.seq2seq import Decoder, Encoder, Seq2Seq, TextFront, beam_search, 
 from lmcourse.text import Vocabulary, batches, pad
 from lmcourse.training import evaluate, fit
 
-WIDTH, EPOCHS, HELD_OUT = 256, 14, 2000
+WIDTH, EPOCHS, HELD_OUT = 256, 10, 2000
 # Word and phoneme error in per cent, as their authors or the repositories named report them, on this split.
 PUBLISHED = [
     ("joint n-gram (Phonetisaurus)", 24.4, None, "cmusphinx/g2p-seq2seq, README"),

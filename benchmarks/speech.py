@@ -5,7 +5,7 @@
 Recordings of single digits (Free Spoken Digit Dataset, six speakers) are put side by side, with short pauses, to
 strings of 1 to 5 digits. For each speaker a network of chapter 04d learns from the other five and writes down strings
 of the sixth, also longer ones than it has ever heard. Beside it, for single digits, the recogniser of the 1970s:
-the nearest recording by dynamic time warping. Needs the recordings (see the data page of the book); about 25 minutes
+the nearest recording by dynamic time warping. Needs the recordings (see the data page of the book); about 10 minutes
 of one core.
 """
 
@@ -112,7 +112,7 @@ def run(options=None) -> dict:
     """Measure, and return what ``benchmarks/results/speech.json`` keeps."""
     quick = getattr(options, "quick", False)
     learn, test = recordings(split="train"), recordings(split="test")
-    count, epochs, tests = (200, 1, 14) if quick else (8_000, 6, 350)
+    count, epochs, tests = (200, 1, 14) if quick else (3_500, 5, 350)
     rows, samples, total = [], [], {}
     for number, name in enumerate(sorted(learn)[: 1 if quick else None]):
         others = {speaker: digits for speaker, digits in learn.items() if speaker != name}

@@ -86,7 +86,7 @@ def read_wav(source):
         samples, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)  # (N, channels)
     except soundfile.LibsndfileError as error:
         raise ValueError(
-            f"{name} is no sound file that can be read ({error}); save it as WAV, FLAC, OGG or MP3"
+            f"{name} is no sound file that can be read ({error.error_string}); save it as WAV, FLAC, OGG or MP3"
         ) from None
     samples = soxr.resample(samples.mean(1), rate, RATE).astype("float32")
     return check_sound(samples, name)

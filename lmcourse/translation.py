@@ -218,7 +218,8 @@ def bleu_interval(outputs, references, samples=1000, seed=0):
     found = []
     for _ in range(samples):
         total = rows[torch.randint(len(rows), (len(rows),), generator=generator)].sum(0).long().tolist()
-        found.append(BLEU.compute_bleu(total[:4], total[4:8], total[8], total[9]).score)
+        counts = total[:4], total[4:8], total[8], total[9]
+        found.append(BLEU.compute_bleu(*counts, smooth_method="exp").score)  # as metrics.bleu does
     found.sort()
     return found[round(0.025 * (samples - 1))], found[round(0.975 * (samples - 1))]
 

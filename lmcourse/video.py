@@ -594,16 +594,16 @@ def build(settings):
 def _train(quick=False, seed=0, checkpoint=None, progress=True, device=None, language="en"):
     """Every epoch draws and renders clips that were never shown before."""
     settings = DEFAULTS | {"language": language, "tokens": words(language)}
-    steps, per_epoch = (60, 20) if quick else (7_000, 50)
+    steps, per_epoch = (60, 20) if quick else (5_000, 100)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         system = build(settings)
 
     def batches(epoch):
-        shown = system.encode(pairs(64 * per_epoch, f"train {seed} {epoch}", language))
-        return list(system.batches(shown, 64, seed=epoch))
+        shown = system.encode(pairs(32 * per_epoch, f"train {seed} {epoch}", language))
+        return list(system.batches(shown, 32, seed=epoch))
 
-    fit(system.model, batches, steps=steps, lr=2e-3, seed=seed, checkpoint=checkpoint, progress=progress, device=device)
+    fit(system.model, batches, steps=steps, lr=3e-3, seed=seed, checkpoint=checkpoint, progress=progress, device=device)
     return system, settings
 
 
@@ -625,7 +625,7 @@ def _grade(system, quick=False):
         right = [a == b for a, b in zip(said, true, strict=True)]
         parts = [(attributes(a), attributes(b)) for a, b in zip(said, true, strict=True)]
         groups = {kind: [scene.kind == kind for scene in scenes] for kind in KINDS}
-        groups |= {f"{n} things": [len(scene.things) == n for scene in scenes] for n in (1, 2, 3)}
+        groups |= {f"{n} thing{'s' * (n > 1)}": [len(scene.things) == n for scene in scenes] for n in (1, 2, 3)}
         figures[name] = {
             "exact": _share(right),
             "groups": {g: _share([r for r, yes in zip(right, of, strict=True) if yes]) for g, of in groups.items()},

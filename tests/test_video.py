@@ -288,7 +288,7 @@ def test_what_is_no_clip_is_named(shape, kind, message):
 
 def test_front_looks_at_each_frame_by_itself():
     torch.manual_seed(0)
-    front = VideoFront(12, (4, 4, 8))
+    front = VideoFront(12, (4, 4, 8)).eval()
     clip = torch.randint(0, 256, (2, 5, 3, 32, 32), dtype=torch.uint8)
     mask = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
     x, same = front(clip, mask)
@@ -299,6 +299,10 @@ def test_front_looks_at_each_frame_by_itself():
     moved = (front(changed, mask)[0] - x).abs().amax(2) > 1e-6
     assert moved.nonzero().tolist() == [[0, 2]]
     assert torch.allclose(front(clip.float() / 255, mask)[0], x, atol=1e-6)
+    front.train()  # now the frames of a batch are normalised together, but never with the padding
+    together = front(clip, mask)[0]
+    clip[1, 3:] = 99
+    assert torch.equal(front(clip, mask)[0], together)
 
 
 def test_front_refuses_what_is_no_clip():

@@ -8,6 +8,7 @@ from lmcourse.widgets.clip import ClipPlayer
 from lmcourse.widgets.context_map import ContextMap
 from lmcourse.widgets.next_word import NextWordExplorer, NextWordTable, next_word_table
 from lmcourse.widgets.recurrent import RecurrentExplorer, RecurrentModel, recurrent_model
+from lmcourse.widgets.translation import TranslationExplorer, TranslationModel, translation_model
 
 __all__ = [
     "ChatBox",
@@ -17,6 +18,9 @@ __all__ = [
     "NextWordTable",
     "RecurrentExplorer",
     "RecurrentModel",
+    "TranslationExplorer",
+    "TranslationModel",
     "next_word_table",
     "recurrent_model",
+    "translation_model",
 ]

@@ -16,7 +16,7 @@ class Explorer(anywidget.AnyWidget):
     """A widget that lives in JupyterLab and, with nothing behind it, in a page of the book.
 
     A subclass in ``name.py`` has its script in ``name.js`` and its style in ``name.css``, beside it. The
-    script may import from ``./base.js``, whose text is put in the place of that line: what is shipped is one
+    script may import from one beside it, whose text is put in the place of that line: what is shipped is one
     module, without indentation and comment lines, since each figure carries it. Everything a reader may
     change is a trait that JavaScript changes; Python supplies plain data and never has to answer. Where no
     widget can be shown (a PDF, a preview of the notebook), :meth:`summary` and :meth:`picture` stand in.
@@ -29,8 +29,7 @@ class Explorer(anywidget.AnyWidget):
         if "_esm" not in cls.__dict__ and script.exists():
             styles = [HERE / "base.css", script.with_suffix(".css")]
             source = script.read_text(encoding="utf-8")
-            shared = (HERE / "base.js").read_text(encoding="utf-8")
-            cls._esm = _lean(re.sub(r'^import \{[^}]*\} from "\./base\.js";$', lambda _: shared, source, flags=re.M))
+            cls._esm = _lean(re.sub(r'^import \{[^}]*\} from "\./(\w+\.js)";$', _shared, source, flags=re.M))
             cls._css = _lean("".join(style.read_text(encoding="utf-8") for style in styles))
         super().__init_subclass__(**kwargs)
 
@@ -73,6 +72,11 @@ class Explorer(anywidget.AnyWidget):
         picture = self._png()
         data = {**data, "text/plain": self.summary(), **({"image/png": picture} if picture else {})}
         return data, metadata
+
+
+def _shared(match):
+    """The text of a script that another imports, without its list of what else it exports."""
+    return re.sub(r"^export \{[^}]*\};$", "", (HERE / match[1]).read_text(encoding="utf-8"), flags=re.M)
 
 
 def _lean(source):

@@ -12,10 +12,10 @@ import traitlets as t
 
 from lmcourse import text as units
 from lmcourse.widgets.base import Explorer, base64_size
+from lmcourse.widgets.networks import CELLS, KINDS, STEPS, as_array, pack, unpack
 
 __all__ = ["RecurrentExplorer", "RecurrentModel", "recurrent_model"]
 
-CELLS = {"rnn": 1, "gru": 3, "lstm": 4}  # into how many parts the rows of a weight matrix are divided
 VALUES = {"rnn": "h", "gru": "hrzn", "lstm": "hcifog"}  # what can be watched
 UNITS = ("character", "jamo", "syllable", "word", "eojeol")  # what the page can cut a text into
 LONGEST = 300  # pieces that the page reads
@@ -69,7 +69,7 @@ class RecurrentModel:
         tokens = json.loads(self.data[4 : 4 + size])
         object.__setattr__(self, "tokens", tokens)
         object.__setattr__(self, "index", {token: i for i, token in enumerate(tokens)})
-        object.__setattr__(self, "weights", _unpack(self.data[4 + size :], self.shapes, self.bits))
+        object.__setattr__(self, "weights", unpack(self.data[4 + size :], self.shapes, self.bits))
 
     @property
     def layers(self):
@@ -95,8 +95,8 @@ class RecurrentModel:
         for position, piece in enumerate(pieces):
             x = w["embedding.weight"][self.index[piece]]
             for layer in range(layers):
-                parameters = [w[f"rnn.{kind}_l{layer}"] for kind in _KINDS]
-                state[layer] = _STEPS[self.cell](x, *state[layer], *parameters)
+                parameters = [w[f"rnn.{kind}_l{layer}"] for kind in KINDS]
+                state[layer] = STEPS[self.cell](x, *state[layer], *parameters)
                 x = states[position, layer] = state[layer][0]
             logits.append(w.get("output.weight", w["embedding.weight"]) @ x + w["bias"])
         z = np.array(logits).reshape(-1, len(self.tokens))  # (T, V)
@@ -167,7 +167,7 @@ def recurrent_model(
             raise ValueError(f"an example is a text or a pair of texts, not {example!r}")
     arrays, cell = _checked(weights, len(tokens), cell)
     header = json.dumps(tokens, ensure_ascii=False, separators=(",", ":")).encode()
-    data = len(header).to_bytes(4, "little") + header + _pack(arrays, bits)
+    data = len(header).to_bytes(4, "little") + header + pack(arrays, bits)
     marks = {
         name: mark if mark in tokens else None for name, mark in [("start", start), ("end", end), ("unknown", unknown)]
     }
@@ -313,42 +313,11 @@ _FINALS = "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊ
 _LETTERS |= dict(zip(map(chr, range(0x11A8, 0x11C3)), _FINALS, strict=True))
 
 
-# The arithmetic of one step, from the input and the old state (h, c) to the new one. The gates are those of
-# chapter 02 and of torch: i, f, g, o and r, z, n.
-
-_KINDS = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
-
-
-def _sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def _rnn(x, h, c, w, u, b, b_h):
-    return np.array([np.tanh(w @ x + b + u @ h + b_h), c])
-
-
-def _gru(x, h, c, w, u, b, b_h):
-    x_r, x_z, x_n = np.split(w @ x + b, 3)
-    h_r, h_z, h_n = np.split(u @ h + b_h, 3)
-    z = _sigmoid(x_z + h_z)
-    n = np.tanh(x_n + _sigmoid(x_r + h_r) * h_n)
-    return np.array([n + z * (h - n), c])
-
-
-def _lstm(x, h, c, w, u, b, b_h):
-    i, f, g, o = np.split(w @ x + b + u @ h + b_h, 4)
-    c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
-    return np.array([_sigmoid(o) * np.tanh(c), c])
-
-
-_STEPS = {"rnn": _rnn, "gru": _gru, "lstm": _lstm}
-
-
 def _checked(weights, size, cell):
     """The arrays in the order in which they are packed, and the cell."""
     if not isinstance(weights, Mapping):
         raise ValueError(f"weights are arrays by name, as state_dict() gives them, not {weights!r:.80}")
-    left = {name: _array(name, value) for name, value in weights.items()}
+    left = {name: as_array(name, value) for name, value in weights.items()}
     arrays = {}
 
     def take(name, *shape):
@@ -386,50 +355,3 @@ def _checked(weights, size, cell):
     if left:
         raise ValueError(f"a network that reads in one direction has no use for {', '.join(left)}")
     return arrays, cell
-
-
-def _array(name, value):
-    if hasattr(value, "detach"):  # a tensor, of any type and on any device
-        value = value.detach().cpu().float().numpy()
-    array = np.asarray(value, np.float32)
-    if not (np.abs(array) < 65504).all():  # the largest float16; not a number is caught too
-        raise ValueError(f"{name} has values that are no finite float16: {array[~(np.abs(array) < 65504)][:3]}")
-    return array
-
-
-def _pack(arrays, bits):
-    """The bytes that :class:`RecurrentModel` describes."""
-    parts = []
-    for array in arrays.values():
-        if bits == 16 or array.ndim == 1:
-            parts.append(array.astype("<f2").tobytes())
-            continue
-        most = 2 ** (bits - 1) - 1
-        scale = (np.abs(array).max(1, keepdims=True) / most).astype("<f2")
-        scale = np.maximum(scale, np.float16(6e-8))  # a row of zeros has a scale too
-        codes = np.clip(np.rint(array / scale.astype(np.float32)), -most, most).astype(np.int64) + most
-        ones = (codes.reshape(-1, 1) >> np.arange(bits)[::-1]) & 1  # the high bit first
-        parts += [scale.tobytes(), np.packbits(ones.astype(np.uint8)).tobytes()]
-    return b"".join(parts)
-
-
-def _unpack(data, shapes, bits):
-    """The arrays again, as float64."""
-    arrays, at = {}, 0
-
-    def take(kind, count):
-        nonlocal at
-        values = np.frombuffer(data, kind, count, at)
-        at += values.nbytes
-        return values
-
-    for name, shape in shapes:
-        size = math.prod(shape)
-        if bits == 16 or len(shape) == 1:
-            arrays[name] = take("<f2", size).reshape(shape).astype(np.float64)
-            continue
-        scale = take("<f2", shape[0])[:, None].astype(np.float64)
-        ones = np.unpackbits(take(np.uint8, math.ceil(size * bits / 8)), count=size * bits).reshape(size, bits)
-        codes = ones @ (1 << np.arange(bits)[::-1])
-        arrays[name] = (codes.reshape(shape) - (2 ** (bits - 1) - 1)) * scale
-    return arrays

@@ -1,4 +1,4 @@
-"""A throw-away book: what the Sphinx extension has to deal with, on five small pages."""
+"""A throw-away book: what the Sphinx extension has to deal with, on a few small pages."""
 
 import os
 import subprocess
