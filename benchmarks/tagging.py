@@ -49,10 +49,17 @@ def morphemes(sentence):
 def by_eojeol(system, sentences):
     """Tag every eojeol alone, and put the answers together. One of which no letter is known is taken for a noun."""
     different = sorted({eojeol for sentence in sentences for eojeol in sentence.split()})
-    readable = [eojeol for eojeol in different if len(system.source.unknown(eojeol)) < len(eojeol)]
+    readable = [eojeol for eojeol in different if _readable(system, eojeol)]
     answers = {eojeol: [(eojeol, "NNG")] for eojeol in different}
     answers |= dict(zip(readable, tag(system, readable), strict=True))
     return [[morpheme for eojeol in sentence.split() for morpheme in answers[eojeol]] for sentence in sentences]
+
+
+def _readable(system, eojeol):
+    try:
+        return bool(system.source.encode(eojeol))
+    except ValueError:
+        return False
 
 
 def run(options=None) -> dict:
@@ -86,9 +93,9 @@ def run(options=None) -> dict:
     ours.source.longest, ours.max_length = None, 400
     unknown = [len([p for p in ours.source.unknown(s) if p != "▁"]) for s in sentences]
     syllables = [len(s.replace(" ", "")) for s in sentences]
-    whole = train([(s.text, morphemes(s)) for s in learn], 20 if quick else 600)
+    whole = train([(s.text, morphemes(s)) for s in learn], 20 if quick else 400)
     whole.max_length = 400
-    single = train([one for s in learn for one in gsd_eojeols(s)], 20 if quick else 1700)
+    single = train([one for s in learn for one in gsd_eojeols(s)], 20 if quick else 1500)
     single.max_length = 40
     dictionary = Dictionary([one for s in learn for one in gsd_eojeols(s)])
     for name, system in {
