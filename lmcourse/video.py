@@ -625,11 +625,18 @@ def _grade(system, quick=False):
         right = [a == b for a, b in zip(said, true, strict=True)]
         parts = [(attributes(a), attributes(b)) for a, b in zip(said, true, strict=True)]
         groups = {kind: [scene.kind == kind for scene in scenes] for kind in KINDS}
-        groups |= {f"{n} thing{'s' * (n > 1)}": [len(scene.things) == n for scene in scenes] for n in (1, 2, 3)}
+        named = [1 if scene.kind == "several" else len(scene.things) for scene in scenes]
+        groups |= {f"{n} named": [n == other for other in named] for n in (1, 2, 3)}
         figures[name] = {
             "exact": _share(right),
             "groups": {g: _share([r for r, yes in zip(right, of, strict=True) if yes]) for g, of in groups.items()},
             "attributes": {a: _share([p[a] == q[a] for p, q in parts]) for a in parts[0][1]},
+            "says a held-out combination": _share(
+                [
+                    any(held_out(*look) for look in zip(p["colour"], p["shape"], p["motion"], strict=False))
+                    for p, _ in parts
+                ]
+            ),
             "backwards": _share(
                 [a == caption(reverse(s)) for a, s in zip(system([c[::-1] for c in clips]), scenes, strict=True)]
             ),
