@@ -32,7 +32,7 @@ class Example(NamedTuple):
         turns: what was said before, a tuple of pairs (question, answer), the last one last.
         question: what is asked now.
         answer: the right answer.
-        kind: of the question, one of :data:`KINDS`.
+        kind: of the question, one of ``KINDS``.
         turn: "first", or what kind of second turn it is: "and", "who", "where" and "pronoun" need the turn before,
             "new" is a question about something else.
         language: "ko" or "en".
@@ -48,7 +48,7 @@ class Example(NamedTuple):
 
 
 def kind_of(question):
-    """The kind of a question of the world (in English), one of :data:`KINDS`."""
+    """The kind of a question of the world (in English), one of ``KINDS``."""
     for start, kind in (
         ("What is the weather", "weather"), ("What was the weather", "weather"), ("What will the weather", "weather"),
         ("How many", "how many"), ("How", "how"), ("Who", "who"), ("Where", "where"), ("What", "what"),

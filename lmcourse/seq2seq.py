@@ -262,7 +262,7 @@ def beam_search(model, source, source_mask=None, *, bos, eos, beam=4, max_length
         length_penalty: 0 compares probabilities, 1 compares the mean of ln p.
 
     Returns:
-        A list for each of the B inputs: up to ``beam`` :class:`Hypothesis`, the best first. Outputs that have not
+        For each of the B inputs a list of up to ``beam`` :class:`Hypothesis`, the best first. Outputs that have not
         ended are among them only where none has.
     """
     _check_search(max_length, beam, length_penalty)

@@ -118,7 +118,7 @@ def say(sentence, language="ko", voice=VOICES.train[0], speed=180, pitch=50):
     Args:
         sentence: the text.
         language: ``"ko"`` or ``"en"``.
-        voice: a name, one of :data:`VOICES`, or of any other variant that espeak-ng has.
+        voice: a name, one of ``VOICES``, or of any other variant that espeak-ng has.
         speed: words per minute, from 80 to 450.
         pitch: from 0 to 99.
 
@@ -201,7 +201,7 @@ def log_mel(samples, mels=40):
         mels: M, how many bands.
 
     Returns:
-        (frames, M): natural logarithms of power, -23 or more.
+        Natural logarithms of power, -23 or more, of shape (frames, M).
     """
     x = torch.as_tensor(samples, dtype=torch.float32)
     if x.dim() != 1 or len(x) < WINDOW:
@@ -309,7 +309,7 @@ def sentences(records, language, known, longest=None):
         records: of :mod:`lmcourse.world`.
         language: ``"ko"`` or ``"en"``.
         known: the pieces that may occur in them, a set or a :class:`~lmcourse.text.Vocabulary`.
-        longest: at most so many words; ``None`` takes those of :data:`LONGEST`.
+        longest: at most so many words; ``None`` takes those of ``LONGEST``.
     """
     longest = LONGEST[language] if longest is None else longest
     found = dict.fromkeys(transcript(record, language) for record in records)
@@ -405,9 +405,9 @@ def _splits(quick):
 
 
 def train(language, quick=False, seed=0, checkpoint=None, progress=True, device=None):
-    """Speak the training sentences, in voices of :data:`VOICES`, and learn to write them down again.
+    """Speak the training sentences, in voices of ``VOICES``, and learn to write them down again.
 
-    The sentences are short (:data:`LONGEST`) and made of the most frequent pieces only (:data:`PIECES`).
+    The sentences are short (``LONGEST``) and made of the most frequent pieces only (``PIECES``).
 
     Returns:
         The system and its settings.
@@ -439,7 +439,7 @@ def grade(system, language, quick=False):
     """Errors on new sentences in voices that were never heard, and what moves them.
 
     Returns:
-        A dict: ``clean``, ``known voices``, ``noise`` (10 dB) and ``unseen`` (verb-object pairs that training never
+        A dict with ``clean``, ``known voices``, ``noise`` (10 dB) and ``unseen`` (verb-object pairs that training never
         shows) with the word and character error rate and the part that is exactly right; ``lengths``, the same for
         sentences of so many words, longer ones than those of training among them; ``baselines``; ``samples``, the
         first of the test.

@@ -159,7 +159,7 @@ def grade(found, gold):
     twice. ``exact`` is the part of the sentences in which everything is right, in the right order.
 
     Returns:
-        A dict from 0 to 1: ``nouns``, ``particles`` and ``morphemes`` (F1 of each), ``noun_forms`` and
+        A dict of numbers from 0 to 1, ``nouns``, ``particles`` and ``morphemes`` (F1 of each), ``noun_forms`` and
         ``particle_forms`` (F1 where the kind of noun or particle may be another one, NNG instead of NNP), and
         ``exact``.
     """

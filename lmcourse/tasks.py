@@ -2,7 +2,7 @@
 
 A :class:`System` is a :class:`~lmcourse.seq2seq.Seq2Seq` with a codec on each side. A codec turns things into what a
 model can read and pads a batch of them: :class:`TextCodec` here, sounds and clips in :mod:`lmcourse.speech` and
-:mod:`lmcourse.video`. :data:`RECIPES` lists the systems that ``lmcourse train`` can train and :func:`load` can open.
+:mod:`lmcourse.video`. ``RECIPES`` lists the systems that ``lmcourse train`` can train and :func:`load` can open.
 """
 
 import importlib
@@ -29,7 +29,7 @@ class TextCodec:
     """Text as lists of ids, and back.
 
     Args:
-        unit: what a text is cut into, one of :data:`lmcourse.text.UNITS`.
+        unit: what a text is cut into, one of ``lmcourse.text.UNITS``.
         tokens: the vocabulary, in the order of its numbers; the four specials come first and may be left out.
         longest: a text of more pieces is refused; ``None`` takes any.
     """
@@ -189,7 +189,7 @@ RECIPES = {
 
 
 def recipe(name):
-    """The :class:`Recipe` of a system, by its name in :data:`RECIPES`."""
+    """The :class:`Recipe` of a system, by its name in ``RECIPES``."""
     if name not in RECIPES:
         raise ValueError(f"there is no system {name!r}; the systems are {', '.join(RECIPES)}")
     return importlib.import_module(RECIPES[name]).RECIPES[name]
@@ -199,7 +199,7 @@ def load(name, path=None):
     """A trained system, on the CPU and in evaluation mode.
 
     Args:
-        name: a key of :data:`RECIPES`.
+        name: a key of ``RECIPES``.
         path: a file that :meth:`System.save` wrote; ``None`` takes the one that comes with the package.
 
     Raises:

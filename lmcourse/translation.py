@@ -228,7 +228,7 @@ def score(outputs, records, language):
     """How good translations into a language are, with 95 % intervals.
 
     Returns:
-        A dict: ``sentences``; ``exact``, the share that equals the reference, from ``low`` to ``high``; ``wording``,
+        A dict with ``sentences``; ``exact``, the share that equals the reference, from ``low`` to ``high``; ``wording``,
         the share that is any wording of the same meaning, with its ``wording_low`` and ``wording_high``; ``bleu``, from
         ``bleu_low`` to ``bleu_high``.
     """

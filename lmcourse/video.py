@@ -52,9 +52,9 @@ class Thing(NamedTuple):
     """A shape that does something. The width and the height of the picture are 1, and y goes down.
 
     Args:
-        colour: a key of :data:`COLOURS`.
-        shape: of :data:`SHAPES`.
-        motion: of :data:`MOTIONS`.
+        colour: a key of ``COLOURS``.
+        shape: of ``SHAPES``.
+        motion: of ``MOTIONS``.
         size: its radius, in the middle of the clip.
         place: its centre (x, y), in the middle of the clip.
         travel: how far it moves in the whole clip; of what grows or shrinks, the part by which its radius changes.
@@ -91,7 +91,7 @@ class Scene(NamedTuple):
             to a second one that does not, or a ``"list"`` of things that move, from left to right.
         things: tuple of :class:`Thing`.
         background: a :class:`Background`.
-        relation: of :data:`RELATIONS`, where there is one.
+        relation: of ``RELATIONS``, where there is one.
     """
 
     kind: str
@@ -113,7 +113,7 @@ def draw(seed, kind=None, unseen=False):
 
     Args:
         seed: a number or a string; the same seed gives the same scene.
-        kind: of :data:`KINDS`; ``None`` draws one.
+        kind: of ``KINDS``; ``None`` draws one.
         unseen: whether what is said of each thing that acts is a combination that :func:`held_out` keeps for the test.
             Otherwise no thing of the scene has such a combination.
 
@@ -581,7 +581,7 @@ DEFAULTS = {
 
 
 def build(settings):
-    """An untrained system: ``settings`` are :data:`DEFAULTS` with the vocabulary in ``tokens``."""
+    """An untrained system: ``settings`` are ``DEFAULTS`` with the vocabulary in ``tokens``."""
     s = DEFAULTS | settings
     source = ClipCodec()
     target = TextCodec("word" if s["language"] == "en" else "eojeol", s["tokens"])

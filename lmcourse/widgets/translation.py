@@ -109,7 +109,7 @@ class TranslationModel:
         return np.concatenate(ends)
 
     def translate(self, text):
-        """Translate by taking the likeliest piece at every step: a :class:`Translation`."""
+        """Translate by taking the likeliest piece at every step: a ``Translation``."""
         w, pieces = self.weights, self.cut(text)
         context = self.context(self.ids(pieces))
         starts = [w[f"decoder.bridge.{n}.weight"] @ context + w[f"decoder.bridge.{n}.bias"] for n in (0, 1)
