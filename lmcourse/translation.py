@@ -228,9 +228,9 @@ def score(outputs, records, language):
     """How good translations into a language are, with 95 % intervals.
 
     Returns:
-        A dict with ``sentences``; ``exact``, the share that equals the reference, from ``low`` to ``high``; ``wording``,
-        the share that is any wording of the same meaning, with its ``wording_low`` and ``wording_high``; ``bleu``, from
-        ``bleu_low`` to ``bleu_high``.
+        A dict with the number of ``sentences``; ``exact``, the share that equals the reference, from ``low`` to
+        ``high``; ``wording``, the share that is any wording of the same meaning, with its ``wording_low`` and
+        ``wording_high``; ``bleu``, from ``bleu_low`` to ``bleu_high``.
     """
     references = [getattr(r, language) for r in records]
     exact = sum(one == other for one, other in zip(outputs, references, strict=True))
