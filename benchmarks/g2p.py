@@ -24,11 +24,31 @@ WIDTH, EPOCHS, HELD_OUT = 256, 10, 2000
 # Word and phoneme error in per cent, as their authors or the repositories named report them, on this split.
 PUBLISHED = [
     ("joint n-gram (Phonetisaurus)", 24.4, None, "cmusphinx/g2p-seq2seq, README"),
-    ("bidirectional LSTM with alignments", 23.55, 5.45, "Yao and Zweig, 2015"),
-    ("deep bidirectional LSTM, many to many", 23.23, 5.37, "Mousa and Schuller, 2016"),
-    ("LSTM with a 5-gram transducer", 21.3, None, "Rao et al., 2015"),
+    (
+        "bidirectional LSTM with alignments",
+        23.55,
+        5.45,
+        "Yao and Zweig, 2015, as listed in lifefeel/Grapheme-to-Phoneme, README",
+    ),
+    (
+        "deep bidirectional LSTM, many to many",
+        23.23,
+        5.37,
+        "Mousa and Schuller, 2016, as listed in lifefeel/Grapheme-to-Phoneme, README",
+    ),
+    (
+        "LSTM with a 5-gram transducer",
+        21.3,
+        None,
+        "Rao et al., 2015, as listed in lifefeel/Grapheme-to-Phoneme, README",
+    ),
     ("Transformer, 3 layers of 256", 20.6, None, "cmusphinx/g2p-seq2seq, README"),
-    ("attention, five models together", 20.24, 4.69, "Toshniwal and Livescu, 2016"),
+    (
+        "attention, five models together",
+        20.24,
+        4.69,
+        "Toshniwal and Livescu, 2016, as listed in lifefeel/Grapheme-to-Phoneme, README",
+    ),
 ]
 
 
