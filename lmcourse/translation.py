@@ -2,7 +2,7 @@
 
 Two systems, ``ko-en`` and ``en-ko``, each a :class:`~lmcourse.seq2seq.Seq2Seq` that reads and writes text: Korean as
 morphemes, English as words. They learn from pairs of sentences of the world alone. Because the world knows what a
-sentence means, it also knows every other way to say it: :func:`wordings` lists them, :func:`grade` counts an output
+sentence means, it also knows every other way to say it: :func:`wordings` lists them, ``grade`` counts an output
 that is one of them, and :func:`ceiling` says how often even a perfect translator can hit the one reference.
 """
 

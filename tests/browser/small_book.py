@@ -216,7 +216,42 @@ films"""),
     new_code_cell(CHAT),
     new_code_cell("chat"),
 ]  # fmt: skip
-NOTEBOOKS = {"widgets": CELLS, "networks": NETWORK_CELLS, "players": PLAYER_CELLS}
+
+# A translator whose weights are waves as well.
+TRANSLATOR = """\
+import numpy as np
+from types import SimpleNamespace
+from lmcourse.tasks import TextCodec
+from lmcourse.widgets import TranslationExplorer, translation_model
+
+def translator(hidden=24, width=12):
+    source = TextCodec("morpheme", ["▁저", "는", "▁밥", "을", "▁친구", "를", "▁먹", "▁보", "었", "았", "다", "."])
+    target = TextCodec("word", ["▁I", "▁ate", "▁rice", "▁friends", "▁the", "▁<img src=x onerror=alert(1)>", "."])
+    s, t, gates = len(source.vocabulary), len(target.vocabulary), 3 * hidden
+    shapes = {"encoder.front.embedding.weight": (s, width), "decoder.embedding.weight": (t, hidden)}
+    for side, end, wide in [("encoder", "", width), ("encoder", "_reverse", width), ("decoder", "", 3 * hidden)]:
+        name = f"{side}.rnn."
+        shapes |= {f"{name}weight_ih_l0{end}": (gates, wide), f"{name}weight_hh_l0{end}": (gates, hidden)}
+        shapes |= {f"{name}bias_ih_l0{end}": (gates,), f"{name}bias_hh_l0{end}": (gates,)}
+    shapes |= {"decoder.bridge.0.weight": (hidden, 2 * hidden), "decoder.bridge.0.bias": (hidden,), "decoder.bias": (t,)}
+    weights = {}
+    for n, (name, shape) in enumerate(shapes.items()):
+        wave = np.sin(1.7 * np.arange(np.prod(shape)) ** 1.3 + n).reshape(shape)
+        weights[name] = wave * (1.0 if "embedding" in name else 0.5)
+    weights["decoder.bias"][:3] = -9  # so that no mark is written
+    model = SimpleNamespace(state_dict=lambda: weights)
+    return SimpleNamespace(model=model, source=source, target=target, max_length=12)
+
+translating = translation_model(translator(), bits=8, examples=["저는 밥을 먹었다.", "저는 친구를 보았다.", "a <b>c</b>"])
+truth = {"저는 밥을 먹었다.": "I ate rice."}
+"""
+TRANSLATION_CELLS = [
+    new_markdown_cell("# Translations"),
+    new_code_cell(f"{TRANSLATOR}\nTranslationExplorer(translating, truth=truth, beam=3)"),
+]
+NOTEBOOKS = {
+    "widgets": CELLS, "networks": NETWORK_CELLS, "players": PLAYER_CELLS, "translations": TRANSLATION_CELLS,
+}  # fmt: skip
 
 
 def run_notebook(cells, folder):

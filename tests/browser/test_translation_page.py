@@ -9,7 +9,7 @@ from checks import low_contrast, small_targets
 
 SPACE = {}
 exec(small_book.TRANSLATOR, SPACE)  # the network of the page
-MODEL = SPACE["model"]
+MODEL = SPACE["translating"]
 FIRST = "저는 밥을 먹었다."
 
 
