@@ -4,9 +4,8 @@ import re
 import unicodedata
 from collections import Counter
 
-import pytest
+from bank import bank_tests
 
-from lmcourse.exercises import check
 from lmcourse.exercises.ch04b import EXERCISES
 
 
@@ -122,21 +121,4 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.number)
-def test_every_mistake_has_been_made(exercise):
-    made = {part for number, mistake, _, _ in WRONG if number == exercise.number for part in mistake.split(" and ")}
-    assert {mistake.name for mistake in exercise.mistakes} | set(exercise.edges) <= made
-    assert sum(number == exercise.number for number, _ in RIGHT) >= 2
-    assert check(exercise.number, exercise.solution)
-
-
-@pytest.mark.parametrize(("number", "answer"), RIGHT, ids=[f"{n}-{f.__name__}" for n, f in RIGHT])
-def test_right_answers_in_other_words(number, answer):
-    verdict = check(number, answer)
-    assert verdict, verdict.message
-
-
-@pytest.mark.parametrize(("number", "mistake", "phrase", "answer"), WRONG, ids=[f"{n}-{m}" for n, m, _, _ in WRONG])
-def test_wrong_answers_hear_their_own_mistake(number, mistake, phrase, answer):
-    verdict = check(number, answer)
-    assert not verdict and verdict.mistake == mistake and phrase in verdict.message
+test_mistakes, test_right_answers, test_wrong_answers = bank_tests(EXERCISES, RIGHT, WRONG)
