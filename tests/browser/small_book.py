@@ -233,7 +233,8 @@ def translator(hidden=24, width=12):
         name = f"{side}.rnn."
         shapes |= {f"{name}weight_ih_l0{end}": (gates, wide), f"{name}weight_hh_l0{end}": (gates, hidden)}
         shapes |= {f"{name}bias_ih_l0{end}": (gates,), f"{name}bias_hh_l0{end}": (gates,)}
-    shapes |= {"decoder.bridge.0.weight": (hidden, 2 * hidden), "decoder.bridge.0.bias": (hidden,), "decoder.bias": (t,)}
+    shapes |= {"decoder.bridge.0.weight": (hidden, 2 * hidden), "decoder.bridge.0.bias": (hidden,)}
+    shapes["decoder.bias"] = (t,)
     weights = {}
     for n, (name, shape) in enumerate(shapes.items()):
         wave = np.sin(1.7 * np.arange(np.prod(shape)) ** 1.3 + n).reshape(shape)
@@ -242,7 +243,8 @@ def translator(hidden=24, width=12):
     model = SimpleNamespace(state_dict=lambda: weights)
     return SimpleNamespace(model=model, source=source, target=target, max_length=12)
 
-translating = translation_model(translator(), bits=8, examples=["저는 밥을 먹었다.", "저는 친구를 보았다.", "a <b>c</b>"])
+examples = ["저는 밥을 먹었다.", "저는 친구를 보았다.", "a <b>c</b>"]
+translating = translation_model(translator(), bits=8, examples=examples)
 truth = {"저는 밥을 먹었다.": "I ate rice."}
 """
 TRANSLATION_CELLS = [

@@ -10,7 +10,7 @@ import urllib.request
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-from small_book import CHAT, ENVIRONMENT, NETWORK, PLAYERS
+from small_book import CHAT, ENVIRONMENT, NETWORK, PLAYERS, TRANSLATOR
 
 CELLS = [
     """\
@@ -47,12 +47,22 @@ figure""",
 ]
 
 
+TRANSLATIONS = [
+    f"{TRANSLATOR}\nexplorer = TranslationExplorer(translating)\nexplorer",
+    "print('python reads', explorer.text, explorer.beam, explorer.step, explorer.out, len(explorer.forced))",
+    "explorer.text = '저는 친구를 보았다.'; explorer.out = []",
+]
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, browser):
-    """The address of a JupyterLab without token, on a folder with three notebooks."""
+    """The address of a JupyterLab without token, on a folder with four notebooks."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "work").mkdir()
-    for name, sources in {"explorer": CELLS, "networks": NETWORKS, "players": PLAYER_NOTEBOOK}.items():
+    notebooks = {
+        "explorer": CELLS, "networks": NETWORKS, "players": PLAYER_NOTEBOOK, "translations": TRANSLATIONS,
+    }  # fmt: skip
+    for name, sources in notebooks.items():
         notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, folder / "work" / f"{name}.ipynb")
@@ -217,4 +227,27 @@ def test_chats_and_clips_and_python_see_each_other(lab, visit):
     run(cell.nth(4))
     page.wait_for_function("document.querySelector('.lmv select').value === '2'")
     page.wait_for_function("document.querySelector('.lmt-log').lastChild.textContent.includes('👩\u200d👩\u200d👧')")
+    assert seen.foreign == []
+
+
+def test_a_translator_and_python_see_each_other(lab, visit):
+    seen, cell, explorer = opened(visit, lab, "translations", 3, ".lmt[data-ready]")
+    page = seen.page
+    explorer.get_by_role("radio", name="Width 5").check(force=True)
+    pieces = explorer.locator(".lmt-tokens").first.locator("button")
+    pieces.nth(1).focus()
+    for key in ("d", "d", "x", "b"):  # these keys on a cell would delete it, cut it, add one
+        page.keyboard.press(key)
+    pieces.nth(1).click()
+    for _ in range(20):
+        explorer.get_by_role("button", name="One step back").click(force=True)
+    for _ in range(7):  # all is read
+        explorer.get_by_role("button", name="One step forward").press("ArrowRight")
+    explorer.locator(".lmt-row").nth(1).click()
+    assert cell.count() == 3
+    run(cell.nth(1))
+    page.get_by_text("python reads 저는 밥을 먹었다. 5 8 [1] 1").wait_for()
+    run(cell.nth(2))
+    page.wait_for_function("document.querySelector('.lmt textarea').value === '저는 친구를 보았다.'")
+    assert explorer.locator(".lmt-out").count() == 0
     assert seen.foreign == []
