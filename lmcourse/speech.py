@@ -496,7 +496,7 @@ def _nearest(known, sounds):
 
 RECIPES = {
     f"speech-{language}": Recipe(
-        f"{name} sentences, spoken by voices it has never heard: speech to text (chapter 04d)",
+        f"Short {name} sentences of the world, spoken by voices it has never heard, into text.",
         build, partial(train, language), partial(grade, language=language),
     )
     for language, name in (("ko", "Korean"), ("en", "English"))

@@ -288,5 +288,7 @@ def _grade(system, quick=False):
 
 
 RECIPES = {
-    "tagger": Recipe("Korean syllables to morphemes with their tags, on the world", build, _train, _grade),
+    "tagger": Recipe(
+        "Korean syllables into morphemes with their tags, of sentences of the world.", build, _train, _grade
+    ),
 }

@@ -665,5 +665,5 @@ def _shuffle(clip, seed):
 
 
 RECIPES = {
-    "video": Recipe("Clips of moving shapes into English captions (chapter 04e).", build, _train, _grade),
+    "video": Recipe("Clips of moving shapes into English captions.", build, _train, _grade),
 }
