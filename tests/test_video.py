@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lmcourse import tasks, video
+from lmcourse._scenes import STEPS
 from lmcourse.training import fit
 from lmcourse.video import (
     COLOURS,
@@ -90,7 +91,7 @@ def test_draw_repeats_itself_and_knows_all_kinds(scenes):
 
 def path(thing):
     """The centre at the beginning, in the middle and at the end."""
-    dx, dy = video.STEPS.get(thing.motion, (0, 0))
+    dx, dy = STEPS.get(thing.motion, (0, 0))
     x, y = thing.place
     return [(x + dx * thing.travel * t, y + dy * thing.travel * t) for t in (-0.5, 0, 0.5)]
 
@@ -126,7 +127,7 @@ def test_no_caption_has_two_meanings(scenes):
 # Pictures
 
 
-@pytest.mark.parametrize(("motion", "direction"), video.STEPS.items())
+@pytest.mark.parametrize(("motion", "direction"), STEPS.items())
 def test_the_centre_moves_as_the_caption_says(motion, direction):
     clip = render(scene(motion=motion), 9)
     x, y, _ = np.array([centre(frame) for frame in clip]).T
