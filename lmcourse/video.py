@@ -251,7 +251,7 @@ def build(settings):
 def _train(quick=False, seed=0, checkpoint=None, progress=True, device=None, language="en"):
     """Every epoch draws and renders clips that were never shown before."""
     settings = DEFAULTS | {"language": language, "tokens": words(language)}
-    steps, per_epoch = (60, 20) if quick else (5_000, 100)
+    steps, per_epoch = (60, 20) if quick else (12_000, 100)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         system = build(settings)
