@@ -12,6 +12,7 @@ import random
 import time
 
 import torch
+from rapidfuzz.distance import Levenshtein  # jiwer counts with it too
 
 from benchmarks import CACHE, table
 from lmcourse import datasets
@@ -63,21 +64,11 @@ def split():
     return [p for p in train if p[0] not in held], [p for p in train if p[0] in held], list(known.items())
 
 
-def edits(a, b):
-    """How many phonemes to replace, leave out or put in."""
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        last, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (x != y))
-    return row[-1]
-
-
 def grade(outputs, test):
     """Word and phoneme error against the closest reference, over all words and by the number of letters."""
     groups = {}
     for said, (word, references) in zip(outputs, test, strict=True):
-        errors, length = min((edits(said, reference), len(reference)) for reference in references)
+        errors, length = min((Levenshtein.distance(said, reference), len(reference)) for reference in references)
         groups.setdefault(min(len(word), 16), []).append((said not in references, errors, length))
 
     def rates(rows):

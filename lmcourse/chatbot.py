@@ -8,13 +8,11 @@ It is a :class:`~lmcourse.seq2seq.Seq2Seq` again. What it reads is one line: the
 import re
 from collections import Counter, defaultdict
 
-import torch
-
 from lmcourse import text, world
 from lmcourse._dialogues import KINDS, SILENCE, Example, examples, kind_of, small_talk
 from lmcourse.metrics import proportion_interval
 from lmcourse.seq2seq import Decoder, Encoder, Seq2Seq, TextFront
-from lmcourse.tasks import Recipe, System, TextCodec
+from lmcourse.tasks import Recipe, System, TextCodec, seeded
 from lmcourse.training import fit
 
 __all__ = [
@@ -226,15 +224,15 @@ class Chat:
 
 def build(settings):
     """The untrained system."""
-    torch.manual_seed(settings.get("seed", 0))
     source = DialogueCodec(settings["source"], settings["longest"])
     target = TextCodec("morpheme", settings["target"])
     width, hidden = settings["width"], settings["hidden"]
-    front = TextFront(len(source.vocabulary), width, settings["dropout"])
-    encoder = Encoder(front, width, hidden, bidirectional=True)
-    decoder = Decoder(
-        len(target.vocabulary), hidden, hidden, encoder.context_size, dropout=settings["dropout"], tied=True
-    )
+    with seeded(settings.get("seed", 0)):
+        front = TextFront(len(source.vocabulary), width, settings["dropout"])
+        encoder = Encoder(front, width, hidden, bidirectional=True)
+        decoder = Decoder(
+            len(target.vocabulary), hidden, hidden, encoder.context_size, dropout=settings["dropout"], tied=True
+        )
     return System(Seq2Seq(encoder, decoder), source, target, max_length=40)
 
 

@@ -24,7 +24,7 @@ from lmcourse._espeak import speak
 from lmcourse.language_model import IGNORE
 from lmcourse.metrics import character_error_rate, exact_match, word_error_rate
 from lmcourse.seq2seq import Decoder, Encoder, Seq2Seq
-from lmcourse.tasks import Recipe, System, TextCodec
+from lmcourse.tasks import Recipe, System, TextCodec, seeded
 from lmcourse.training import fit
 
 __all__ = [
@@ -425,11 +425,12 @@ def train(language, quick=False, seed=0, checkpoint=None, progress=True, device=
         "source": codec.settings(), "target": TextCodec(unit, vocabulary.tokens).settings(),
         "widths": [48, 64, 96], "hidden": 128, "width": 32, "dropout": 0.1,
     }  # fmt: skip
-    torch.manual_seed(seed)
-    system = build(settings)
+    with seeded(seed):
+        system = build(settings)
+        spelling = Spelling(system.model, len(vocabulary))
     encoded = [(x, vocabulary.encode(one.pieces)) for x, one in zip(features, spoken, strict=True)]
     fit(
-        Spelling(system.model, len(vocabulary)), system.shuffled(encoded, 16, seed), epochs=1 if quick else EPOCHS,
+        spelling, system.shuffled(encoded, 16, seed), epochs=1 if quick else EPOCHS,
         lr=2e-3, seed=seed, checkpoint=checkpoint, progress=progress, device=device,
     )  # fmt: skip
     return system, settings

@@ -10,12 +10,10 @@ import re
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
-import torch
-
 from lmcourse import world
 from lmcourse.metrics import exact_match, f1
 from lmcourse.seq2seq import Decoder, Encoder, Seq2Seq, TextFront
-from lmcourse.tasks import Recipe, System, TextCodec
+from lmcourse.tasks import Recipe, System, TextCodec, seeded
 from lmcourse.text import MARK, Vocabulary, split
 from lmcourse.training import fit
 
@@ -267,8 +265,7 @@ class Dictionary:
 def _train(quick=False, seed=0, checkpoint=None, progress=True, device=None):
     learn = pairs(world.splits().train[: 2000 if quick else None])
     settings = settings_for(learn)
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         system = build(settings)
     batches = system.shuffled(system.encode(learn), 64, seed)
     fit(

@@ -8,6 +8,7 @@ model can read and pads a batch of them: :class:`TextCodec` here, sounds and cli
 import importlib
 import json
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +20,9 @@ from lmcourse import text
 from lmcourse.language_model import IGNORE
 from lmcourse.seq2seq import beam_search, greedy
 
-__all__ = ["RECIPES", "WEIGHTS", "Recipe", "System", "TextCodec", "figures", "load", "pack", "recipe", "unpack"]
+__all__ = [
+    "RECIPES", "WEIGHTS", "Recipe", "System", "TextCodec", "figures", "load", "pack", "recipe", "seeded", "unpack",
+]  # fmt: skip
 
 WEIGHTS = Path(__file__).parent / "weights"
 FORMAT = "lmcourse system 1"
@@ -186,6 +189,14 @@ RECIPES = {
     "speech-en": "lmcourse.speech",
     "video": "lmcourse.video",
 }
+
+
+@contextmanager
+def seeded(seed):
+    """What is built inside has first weights that depend on the seed alone; the global generator stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 def recipe(name):

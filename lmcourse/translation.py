@@ -14,7 +14,7 @@ import torch
 from lmcourse import text, world
 from lmcourse.metrics import bleu, proportion_interval
 from lmcourse.seq2seq import Decoder, Encoder, Seq2Seq, TextFront
-from lmcourse.tasks import Recipe, System, TextCodec
+from lmcourse.tasks import Recipe, System, TextCodec, seeded
 from lmcourse.text import Vocabulary
 from lmcourse.training import fit
 from lmcourse.world import english_text, korean_text
@@ -125,8 +125,7 @@ def learn(direction, records, epochs, lr=4e-3, batch=64, seed=0, **options):
     """
     rest = {name: options.pop(name) for name in ("checkpoint", "progress", "device") if name in options}
     settings = settings_for(direction, records, **options)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         system = build(settings)
     examples = pairs(direction, records)
     if direction == "ko-en":

@@ -37,8 +37,9 @@ from lmcourse._scenes import (
     render,
     reverse,
 )  # fmt: skip
+from lmcourse.metrics import exact_match
 from lmcourse.seq2seq import Decoder, Encoder, Seq2Seq
-from lmcourse.tasks import Recipe, System, TextCodec
+from lmcourse.tasks import Recipe, System, TextCodec, seeded
 from lmcourse.training import fit
 
 __all__ = [
@@ -252,8 +253,7 @@ def _train(quick=False, seed=0, checkpoint=None, progress=True, device=None, lan
     """Every epoch draws and renders clips that were never shown before."""
     settings = DEFAULTS | {"language": language, "tokens": words(language)}
     steps, per_epoch = (60, 20) if quick else (12_000, 100)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         system = build(settings)
 
     def batches(epoch):
@@ -266,8 +266,7 @@ def _train(quick=False, seed=0, checkpoint=None, progress=True, device=None, lan
 
 def exact(system, clips, captions):
     """The share of the clips whose caption is right to the last word."""
-    said = system(clips)
-    return sum(a == b for a, b in zip(said, captions, strict=True)) / len(captions)
+    return exact_match(system(clips), captions)
 
 
 def _grade(system, quick=False):

@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from lmcourse import cli, tasks, text
 from lmcourse.seq2seq import Decoder, Encoder, Seq2Seq, TextFront
-from lmcourse.tasks import Recipe, System, TextCodec, pack, unpack
+from lmcourse.tasks import Recipe, System, TextCodec, pack, seeded, unpack
 from lmcourse.training import fit
 
 SENTENCES = ["비가 온다.", "눈이 온다.", "해가 난다.", "바람이 분다."]
@@ -107,6 +107,16 @@ def test_batches_are_what_teacher_forcing_needs(trained):
     epochs = trained.shuffled(encoded, 3)
     orders = [[batch["ids"].tolist() for batch in epochs(epoch)] for epoch in (0, 0, 1, 2, 3)]
     assert orders[0] == orders[1] and any(order != orders[0] for order in orders[2:])
+
+
+def test_what_is_seeded_leaves_the_global_generator_alone():
+    before = torch.get_rng_state()
+    drawn = []
+    for seed in (0, 0, 1):
+        with seeded(seed):
+            drawn.append(torch.rand(3))
+    assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_eight_bits_are_nearly_the_same():

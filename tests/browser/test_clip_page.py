@@ -150,6 +150,7 @@ def test_one_sound_at_a_time(visit, http):
     button(second, "Pause").wait_for()
     button(first, "Play").click()
     button(second, "Play").wait_for()
+    assert button(second, "Pause").count() == 0
 
 
 def test_half_speed(sound):
