@@ -16,6 +16,7 @@ from rapidfuzz.distance import Levenshtein  # jiwer counts with it too
 
 from benchmarks import CACHE, table
 from lmcourse import datasets
+from lmcourse.attention import with_attention
 from lmcourse.metrics import proportion_interval
 from lmcourse.seq2seq import Decoder, Encoder, Seq2Seq, TextFront, beam_search, greedy
 from lmcourse.text import Vocabulary, batches, pad
@@ -81,17 +82,26 @@ def grade(outputs, test):
 
 
 class Speller:
-    """Vocabularies of letters and phonemes, the batches of training, and the model's outputs."""
+    """Vocabularies of letters and phonemes, the batches of training, and the model's outputs.
 
-    def __init__(self, train, width):
+    Args:
+        train: pairs (word, phonemes).
+        width: of the decoder's state; each of the encoder's two directions has half of it.
+        layers: of the encoder.
+        dropout: everywhere.
+        score: ``None``, or of which kind the decoder's attention is (chapter 06).
+        seed: of the first weights.
+    """
+
+    def __init__(self, train, width, layers=1, dropout=0.1, score=None, seed=0):
         self.letters = Vocabulary(sorted({letter for word, _ in train for letter in word}))
         self.phonemes = Vocabulary(sorted({phoneme for _, phonemes in train for phoneme in phonemes}))
         self.bos, self.eos = self.phonemes["<s>"], self.phonemes["</s>"]
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         front = TextFront(len(self.letters), 64)
-        encoder = Encoder(front, 64, width // 2, bidirectional=True, dropout=0.1)
-        decoder = Decoder(len(self.phonemes), 64, width, encoder.context_size, dropout=0.1)
-        self.model = Seq2Seq(encoder, decoder)
+        encoder = Encoder(front, 64, width // 2, layers=layers, bidirectional=True, dropout=dropout)
+        decoder = Decoder(len(self.phonemes), 64, width, encoder.context_size, dropout=dropout)
+        self.model = Seq2Seq(encoder, decoder if score is None else with_attention(decoder, score))
 
     def encode(self, pairs):
         return [(self.letters.encode(list(word)), self.phonemes.encode(phonemes)) for word, phonemes in pairs]

@@ -1,0 +1,83 @@
+"""From letters to sounds with attention: the network of the g2p benchmark, its decoder replaced, and a larger one.
+
+    python -m benchmarks g2p_attention
+
+The same split, data and grading as ``python -m benchmarks g2p``. "attention" differs from the network there in its
+decoder only, and learns for as many epochs, with three seeds; the network without attention learns with two more seeds
+beside its own. "larger" is wider and deeper and learns for longer. A run that is finished is kept in the cache, so that
+an interrupted benchmark goes on where it stopped.
+"""
+
+import json
+import os
+import time
+
+from benchmarks import CACHE, table
+from benchmarks.g2p import EPOCHS, PUBLISHED, WIDTH, Speller, grade, split
+from lmcourse.training import evaluate, fit
+
+EQUAL = {"width": WIDTH, "layers": 1, "dropout": 0.1, "epochs": EPOCHS, "lr": 3e-3}
+LARGER = {"width": 384, "layers": 2, "dropout": 0.3, "epochs": 18, "lr": 2e-3, "score": "additive"}
+RUNS = {
+    "larger, seed 0": LARGER | {"seed": 0},
+    **{f"attention, seed {seed}": EQUAL | {"score": "additive", "seed": seed} for seed in range(3)},
+    **{f"one vector, seed {seed}": EQUAL | {"score": None, "seed": seed} for seed in (1, 2)},
+}
+
+
+def learn(name, settings, data, device="cpu", quick=False):
+    """One network, trained and graded, as a dict; from the cache if it is there."""
+    train, valid, test = data
+    done = CACHE / f"g2p {name}.json"
+    if not quick and done.is_file():
+        kept = json.loads(done.read_text(encoding="utf-8"))
+        if kept["settings"] == settings:
+            return kept
+    shape = {key: settings[key] for key in ("layers", "dropout", "score", "seed")}
+    speller = Speller(train, 32 if quick else settings["width"], **shape)
+    encoded, held_out = speller.encode(train), list(speller.batches(speller.encode(valid), 256))
+    start = time.process_time()
+    history = fit(
+        speller.model, lambda epoch: list(speller.batches(encoded, 128, seed=epoch + 1000 * settings["seed"])),
+        epochs=1 if quick else settings["epochs"], lr=settings["lr"], seed=settings["seed"], valid=held_out,
+        checkpoint=None if quick else CACHE / f"g2p {name}.safetensors", progress=bool(os.environ.get("PROGRESS")),
+        device=device,
+    )  # fmt: skip
+    seconds = time.process_time() - start
+    words = [word for word, _ in test]
+    steps, losses = history.curve("valid")
+    found = {
+        "settings": settings,
+        "parameters": sum(p.numel() for p in speller.model.parameters()),
+        "cpu_minutes": seconds / 60,
+        "valid": [{"step": step, "loss": loss} for step, loss in zip(steps, losses, strict=True)],
+        "accuracy_teacher_forced": evaluate(speller.model, held_out)["accuracy"],
+        "greedy": grade(speller.write(words), test),
+        "beam 4": grade(speller.write(words, 4), test),
+    }
+    if not quick:
+        done.write_text(json.dumps(found), encoding="utf-8")
+    return found
+
+
+def run(options=None) -> dict:
+    """Measure, and return what ``benchmarks/results/g2p_attention.json`` keeps."""
+    quick = getattr(options, "quick", False)
+    train, valid, test = split()
+    data = (train[:3000], valid[:200], test[:300]) if quick else (train, valid, test)
+    device = getattr(options, "device", None) or "cpu"
+    runs = {name: learn(name, settings, data, device, quick) for name, settings in RUNS.items()}
+    return {"sizes": dict(zip(("train", "development", "test"), map(len, data), strict=True)), "runs": runs}
+
+
+def report(result):
+    """Word and phoneme error, ours and published, in per cent."""
+    rows = [
+        (
+            name, f"{100 * r['greedy']['wer']:.2f}", f"{100 * r['beam 4']['wer']:.2f}", f"{100 * r['beam 4']['per']:.2f}",
+            f"{r['parameters']:,}", f"{r['cpu_minutes']:.0f}",
+        )
+        for name, r in result["runs"].items()
+    ]  # fmt: skip
+    rows += [(p["system"], "", p["wer"], p["per"] or "", "", "") for p in PUBLISHED]
+    return table(["system", "greedy %", "words wrong %", "phonemes %", "weights", "CPU minutes"], rows)
