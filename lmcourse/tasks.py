@@ -188,6 +188,8 @@ RECIPES = {
     "speech-ko": "lmcourse.speech",
     "speech-en": "lmcourse.speech",
     "video": "lmcourse.video",
+    "ko-en-attention": "lmcourse.attending",
+    "en-ko-attention": "lmcourse.attending",
 }
 
 

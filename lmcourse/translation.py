@@ -22,7 +22,7 @@ from lmcourse.world.choice import Dice
 
 __all__ = [
     "DIRECTIONS", "RECIPES", "bleu_interval", "build", "ceiling", "dictionary", "korean", "learn", "nearest", "pairs",
-    "score", "settings_for", "subject", "training_records", "wordings",
+    "recipe", "score", "settings_for", "subject", "training_records", "wordings",
 ]  # fmt: skip
 
 DIRECTIONS = {"ko-en": ("ko", "en"), "en-ko": ("en", "ko")}
@@ -110,7 +110,7 @@ def build(settings):
     return System(Seq2Seq(encoder, decoder), source, target, max_length=120)
 
 
-def learn(direction, records, epochs, lr=4e-3, batch=64, seed=0, **options):
+def learn(direction, records, epochs, lr=4e-3, batch=64, seed=0, build=build, **options):
     """A system trained on records; where kiwipiepy cuts a Korean source in another way, that cut is learned as well.
 
     Args:
@@ -118,6 +118,7 @@ def learn(direction, records, epochs, lr=4e-3, batch=64, seed=0, **options):
         epochs, lr: as for :func:`lmcourse.training.fit`.
         batch: B, pairs in a batch.
         seed: of the first weights and of the order.
+        build: makes the untrained system of its settings; chapter 06 has another one.
         options: ``checkpoint``, ``progress`` and ``device`` go to ``fit``, all others to :func:`settings_for`.
 
     Returns:
@@ -366,13 +367,15 @@ def _check(direction):
         raise ValueError(f"direction is 'ko-en' or 'en-ko', not {direction!r}")
 
 
-def _recipe(direction):
+def recipe(direction, build=build, **shape):
+    """How the system of a direction is made, with a ``build`` and a ``shape`` (for :func:`settings_for`) of one's own."""
+
     def train(quick=False, seed=0, checkpoint=None, progress=True, device=None):
         """Train as for the system that comes with the package; ``quick`` takes little data."""
         records = training_records(2000 if quick else 80_000)
-        options = {"width": 16, "encoder": 24, "decoder": 24} if quick else {}
+        options = {"width": 16, "encoder": 24, "decoder": 24} if quick else shape
         system, settings, _ = learn(
-            direction, records, epochs=2 if quick else EPOCHS, seed=seed,
+            direction, records, epochs=2 if quick else EPOCHS, seed=seed, build=build,
             checkpoint=checkpoint, progress=progress, device=device, **options,
         )  # fmt: skip
         return system, settings
@@ -383,4 +386,4 @@ def _recipe(direction):
 
 
 EPOCHS = 14
-RECIPES = {direction: _recipe(direction) for direction in DIRECTIONS}
+RECIPES = {direction: recipe(direction) for direction in DIRECTIONS}
