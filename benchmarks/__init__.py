@@ -5,6 +5,7 @@ A benchmark is a module with ``run(options)``, which gives a dict that JSON can 
 of two tools in one run travel from machine to machine; seconds do not.
 """
 
+import json
 import os
 import statistics
 import subprocess
@@ -66,6 +67,22 @@ def _cpu():
         return sum(os.times()[:4])
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def kept(name, settings, measure):
+    """What ``measure()`` found, with its settings; from the cache, if it is there with the same settings.
+
+    So a benchmark of many trainings that was interrupted goes on where it stopped.
+    """
+    path = CACHE / f"{name}.json"
+    if path.is_file():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["settings"] == settings:
+            return found
+    found = {"settings": settings} | measure()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+    return found
 
 
 def shell(*command, **options):

@@ -8,11 +8,10 @@ beside its own. "larger" is wider and deeper and learns for longer. A run that i
 an interrupted benchmark goes on where it stopped.
 """
 
-import json
 import os
 import time
 
-from benchmarks import CACHE, table
+from benchmarks import CACHE, kept, table
 from benchmarks.g2p import EPOCHS, PUBLISHED, WIDTH, Speller, grade, split
 from lmcourse.training import evaluate, fit
 
@@ -26,13 +25,8 @@ RUNS = {
 
 
 def learn(name, settings, data, device="cpu", quick=False):
-    """One network, trained and graded, as a dict; from the cache if it is there."""
+    """One network, trained and graded, as a dict."""
     train, valid, test = data
-    done = CACHE / f"g2p {name}.json"
-    if not quick and done.is_file():
-        kept = json.loads(done.read_text(encoding="utf-8"))
-        if kept["settings"] == settings:
-            return kept
     shape = {key: settings[key] for key in ("layers", "dropout", "score", "seed")}
     speller = Speller(train, 32 if quick else settings["width"], **shape)
     encoded, held_out = speller.encode(train), list(speller.batches(speller.encode(valid), 256))
@@ -46,8 +40,7 @@ def learn(name, settings, data, device="cpu", quick=False):
     seconds = time.process_time() - start
     words = [word for word, _ in test]
     steps, losses = history.curve("valid")
-    found = {
-        "settings": settings,
+    return {
         "parameters": sum(p.numel() for p in speller.model.parameters()),
         "cpu_minutes": seconds / 60,
         "valid": [{"step": step, "loss": loss} for step, loss in zip(steps, losses, strict=True)],
@@ -55,9 +48,6 @@ def learn(name, settings, data, device="cpu", quick=False):
         "greedy": grade(speller.write(words), test),
         "beam 4": grade(speller.write(words, 4), test),
     }
-    if not quick:
-        done.write_text(json.dumps(found), encoding="utf-8")
-    return found
 
 
 def run(options=None) -> dict:
@@ -66,7 +56,12 @@ def run(options=None) -> dict:
     train, valid, test = split()
     data = (train[:3000], valid[:200], test[:300]) if quick else (train, valid, test)
     device = getattr(options, "device", None) or "cpu"
-    runs = {name: learn(name, settings, data, device, quick) for name, settings in RUNS.items()}
+    runs = {
+        name: learn(name, settings, data, device, True)
+        if quick
+        else kept(f"g2p {name}", settings, lambda name=name, settings=settings: learn(name, settings, data, device))
+        for name, settings in RUNS.items()
+    }
     return {"sizes": dict(zip(("train", "development", "test"), map(len, data), strict=True)), "runs": runs}
 
 
@@ -74,7 +69,8 @@ def report(result):
     """Word and phoneme error, ours and published, in per cent."""
     rows = [
         (
-            name, f"{100 * r['greedy']['wer']:.2f}", f"{100 * r['beam 4']['wer']:.2f}", f"{100 * r['beam 4']['per']:.2f}",
+            name, f"{100 * r['greedy']['wer']:.2f}",
+            f"{100 * r['beam 4']['wer']:.2f}", f"{100 * r['beam 4']['per']:.2f}",
             f"{r['parameters']:,}", f"{r['cpu_minutes']:.0f}",
         )
         for name, r in result["runs"].items()

@@ -2,12 +2,22 @@
 
 :func:`attending` turns the ``build`` of any of them into one whose decoder looks back. Two translators made in this way
 come with the package. They are small enough to run in a page.
+
+The world knows which word stands for which, and so attention can be graded: :func:`forced` shows a translator the right
+translation and keeps the weights, :func:`links` reads them as links between words, :func:`gold` has the right ones, and
+:func:`lmcourse.metrics.alignment_score` compares.
 """
 
-from lmcourse import translation
-from lmcourse.attention import with_attention
+from typing import NamedTuple
 
-__all__ = ["RECIPES", "attending"]
+import torch
+
+from lmcourse import text, translation
+from lmcourse.attention import with_attention
+from lmcourse.language_model import IGNORE, evaluating
+from lmcourse.metrics import alignment_score
+
+__all__ = ["RECIPES", "Forced", "Gold", "attending", "forced", "gold", "grade_attention", "links", "pointing"]
 
 
 def attending(build):
@@ -23,6 +33,125 @@ def attending(build):
 
     return build_with_attention
 
+
+# --- the weights, and what they should be ---
+
+
+class Forced(NamedTuple):
+    """What a model did while it was shown the right output.
+
+    Args:
+        attention: (T + 1, S), the weights before each piece and before the end; ``None`` without attention.
+        log_probs: (T + 1,), ln of the probability of each right piece, and of the end.
+        right: (T + 1,), whether it was the likeliest.
+    """
+
+    attention: torch.Tensor | None
+    log_probs: torch.Tensor
+    right: torch.Tensor
+
+
+@torch.no_grad()
+def forced(system, pairs, batch_size=64):
+    """Show a system the right outputs, and keep where it looked and what it would have said: teacher forcing.
+
+    Args:
+        system: a :class:`~lmcourse.tasks.System`.
+        pairs: pairs (input, right output), as for ``system.encode``.
+
+    Returns:
+        A :class:`Forced` for each pair, on the CPU.
+    """
+    device, found = next(system.model.parameters()).device, []
+    with evaluating(system.model):
+        for batch in system.batches(system.encode(pairs), batch_size):
+            batch = {name: tensor.to(device) for name, tensor in batch.items()}
+            targets = batch.pop("targets")
+            output, real = system.model(**batch), targets != IGNORE  # (B, T)
+            log_probs = output.logits.log_softmax(2).gather(2, targets.clamp(min=0)[..., None]).squeeze(2)
+            right = output.logits.argmax(2) == targets
+            for row in range(len(targets)):
+                t, s = real[row].sum(), batch["source_mask"][row].sum()
+                attention = None if output.attention is None else output.attention[row, :t, :s].cpu()
+                found.append(Forced(attention, log_probs[row, :t].cpu(), right[row, :t].cpu()))
+    return found
+
+
+class Gold(NamedTuple):
+    """The right links of a pair of sentences, pairs (place in the output, place in the input).
+
+    Args:
+        sure: of each morpheme its first piece.
+        possible: all its pieces: 배우 in 배웠다 is spread over 배 and 웠.
+    """
+
+    sure: list[tuple[int, int]]
+    possible: list[tuple[int, int]]
+
+
+def gold(record, direction):
+    """The alignment that the world knows, between the pieces that a translator reads and writes: a :class:`Gold`.
+
+    Args:
+        record: of the world.
+        direction: ``"ko-en"`` or ``"en-ko"``.
+    """
+    pieces, ends, length = translation.korean([record])[0], [], 0
+    for piece in pieces:
+        length += len(text.join([piece], "character"))  # a mark for a space is a space again
+        ends.append(length - 1)  # the first piece begins with a space that is not in the sentence
+    sure, possible = [], []
+    for i, j in record.alignment:
+        start, end = record.morpheme_spans[i]
+        places = [
+            p for p, (a, b) in enumerate(zip([0, *ends], ends, strict=False)) if a < max(end, start + 1) and start < b
+        ]
+        sure.append((j, places[0]))
+        possible += [(j, p) for p in places]
+    if translation.DIRECTIONS[direction][0] == "en":
+        sure, possible = ([(k, j) for j, k in each] for each in (sure, possible))
+    return Gold(sorted(set(sure)), sorted(set(possible)))
+
+
+def links(weights, places=None):
+    """Weights read as links: each row points at the place of its largest weight: pairs (row, place).
+
+    Args:
+        weights: (T, S).
+        places: the rows to read; ``None`` means all.
+    """
+    best = weights.argmax(1).tolist()
+    return [(t, best[t]) for t in (range(len(best)) if places is None else places)]
+
+
+def pointing(weights, right):
+    """For each word that has a partner: whether the largest weight lies on it, a dict from its place to a bool.
+
+    Args:
+        weights: (T, S).
+        right: a :class:`Gold`.
+    """
+    possible = set(right.possible)
+    return {t: (t, s) in possible for t, s in links(weights, sorted({t for t, _ in right.possible}))}
+
+
+def grade_attention(weights, right):
+    """How good many maps are: precision, recall and alignment error rate.
+
+    Only words with a partner are asked: an English article has none in Korean, and has to look somewhere.
+
+    Args:
+        weights: a list of (T, S).
+        right: as many :class:`Gold`.
+
+    Returns:
+        A :class:`~lmcourse.metrics.AlignmentScore`.
+    """
+    found = [links(w, sorted({t for t, _ in g.possible})) for w, g in zip(weights, right, strict=True)]
+    return alignment_score(found, [g.sure for g in right], [g.possible for g in right])
+
+
+# --- the translators of the package ---
 
 PAGE = {"width": 48, "encoder": 64, "decoder": 64, "dropout": 0.05}
 RECIPES = {

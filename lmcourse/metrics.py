@@ -160,6 +160,43 @@ def f1(found, gold):
     )
 
 
+class AlignmentScore(NamedTuple):
+    """How many of the found links may be there (``precision``), how many of the certain ones are found (``recall``),
+    and the alignment error rate (``aer``), from 0, all right, to 1."""
+
+    precision: float
+    recall: float
+    aer: float
+
+
+def alignment_score(found, sure, possible=None):
+    """Precision, recall and alignment error rate of links between words, over all sentences (Och and Ney, 2003).
+
+    With A the links found, S the sure ones, and P those that are possible, S among them: precision |A & P| / |A|,
+    recall |A & S| / |S|, and AER = 1 - (|A & S| + |A & P|) / (|A| + |S|). Where P is S, this is 1 - F1.
+
+    Args:
+        found, sure: for each sentence its links, pairs of places; a link counts once, however often it is named.
+        possible: links that do no harm; ``None`` means the sure ones only.
+
+    Returns:
+        An :class:`AlignmentScore`; where there is nothing to divide by, precision and recall are 0. AER is 0 if there
+        are no links at all, neither found nor sure.
+    """
+    possible = [()] * len(list(sure)) if possible is None else possible
+    claimed = there = claimed_sure = claimed_possible = 0
+    for (a, s), (_, p) in zip(_pairs(found, sure), _pairs(found, possible), strict=True):
+        a, s = set(map(tuple, a)), set(map(tuple, s))
+        p = s | set(map(tuple, p))
+        claimed, there = claimed + len(a), there + len(s)
+        claimed_sure, claimed_possible = claimed_sure + len(a & s), claimed_possible + len(a & p)
+    return AlignmentScore(
+        claimed_possible / claimed if claimed else 0.0,
+        claimed_sure / there if there else 0.0,
+        1 - (claimed_sure + claimed_possible) / (claimed + there) if claimed + there else 0.0,
+    )
+
+
 def _pairs(outputs, references):
     if isinstance(outputs, str) or isinstance(references, str):
         raise TypeError(

@@ -30,7 +30,7 @@ from lmcourse.training import fit
 __all__ = [
     "LANGUAGES", "LONGEST", "RATE", "RECIPES", "VOICES", "LogMelCodec", "Sentence", "SpeechFront", "Spelling", "Voices",
     "add_noise", "build", "check_sound", "clips", "grade", "hertz", "log_mel", "mel", "mel_filters", "read_wav", "say",
-    "sentences", "train", "transcript",
+    "sentences", "train", "training", "transcript",
 ]  # fmt: skip
 
 RATE = 16_000  # samples per second, everywhere in this module
@@ -404,13 +404,10 @@ def _splits(quick):
     return world.splits(*((600, 200) if quick else (40_000, 6_000)))
 
 
-def train(language, quick=False, seed=0, checkpoint=None, progress=True, device=None):
-    """Speak the training sentences, in voices of ``VOICES``, and learn to write them down again.
+def training(language, quick=False, seed=0, progress=True):
+    """Speak the training sentences, in voices of ``VOICES``: the settings for :func:`build`, and the encoded pairs.
 
     The sentences are short (``LONGEST``) and made of the most frequent pieces only (``PIECES``).
-
-    Returns:
-        The system and its settings.
     """
     records = _splits(quick).train
     counts = Counter(piece for record in records for piece in transcript(record, language).pieces)
@@ -425,10 +422,15 @@ def train(language, quick=False, seed=0, checkpoint=None, progress=True, device=
         "source": codec.settings(), "target": TextCodec(unit, vocabulary.tokens).settings(),
         "widths": [48, 64, 96], "hidden": 128, "width": 32, "dropout": 0.1,
     }  # fmt: skip
+    return settings, [(x, vocabulary.encode(one.pieces)) for x, one in zip(features, spoken, strict=True)]
+
+
+def train(language, quick=False, seed=0, checkpoint=None, progress=True, device=None):
+    """Learn to write down what :func:`training` says: the system and its settings."""
+    settings, encoded = training(language, quick, seed, progress)
     with seeded(seed):
         system = build(settings)
-        spelling = Spelling(system.model, len(vocabulary))
-    encoded = [(x, vocabulary.encode(one.pieces)) for x, one in zip(features, spoken, strict=True)]
+        spelling = Spelling(system.model, len(system.target.vocabulary))
     fit(
         spelling, system.shuffled(encoded, 16, seed), epochs=1 if quick else EPOCHS,
         lr=2e-3, seed=seed, checkpoint=checkpoint, progress=progress, device=device,
