@@ -368,7 +368,7 @@ def _check(direction):
 
 
 def recipe(direction, build=build, **shape):
-    """How the system of a direction is made, with a ``build`` and a ``shape`` (for :func:`settings_for`) of one's own."""
+    """How the system of a direction is made, with a ``build`` and a ``shape`` for :func:`settings_for`."""
 
     def train(quick=False, seed=0, checkpoint=None, progress=True, device=None):
         """Train as for the system that comes with the package; ``quick`` takes little data."""
