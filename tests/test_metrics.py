@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lmcourse.metrics import (
+    alignment_score,
     bits_per_character,
     bleu,
     character_error_rate,
@@ -158,3 +159,33 @@ def test_wrong_input_of_measures_is_named():
         proportion_interval(3, 2)
     with pytest.raises(ValueError, match="at least 1"):
         f1([], [])
+
+
+def test_the_alignment_error_rate_by_hand():
+    sure, possible = [(0, 0), (1, 2)], [(0, 0), (1, 2), (1, 1)]
+    found = alignment_score([[(0, 0), (1, 1), (2, 2)]], [sure], [possible])
+    assert found.precision == 2 / 3 and found.recall == 1 / 2
+    assert math.isclose(found.aer, 1 - (1 + 2) / (3 + 2))
+
+
+def test_with_sure_links_only_the_alignment_error_rate_is_1_minus_f1():
+    rng = random.Random(0)
+    for _ in range(50):
+        draw = [
+            [{(rng.randrange(4), rng.randrange(4)) for _ in range(rng.randrange(6))} for _ in range(3)] for _ in "ab"
+        ]
+        found, there = ([sorted(one) for one in each] for each in draw)
+        score, f = alignment_score(found, there), f1(found, there)
+        assert (score.precision, score.recall) == (f.precision, f.recall)
+        if any(found) or any(there):
+            assert math.isclose(score.aer, 1 - f.f1)
+
+
+def test_alignment_links_count_once_and_over_all_sentences():
+    one = alignment_score([[(0, 0), (0, 0)]], [[(0, 0)]])
+    assert one.aer == 0 and one.precision == 1
+    two = alignment_score([[(0, 0)], [(0, 0), (1, 1), (2, 2)]], [[(0, 1)], [(0, 0), (1, 1), (2, 2)]])
+    assert two.precision == 3 / 4  # not the mean of 0 and 1
+    assert alignment_score([[]], [[]]).aer == 0
+    with pytest.raises(ValueError, match="as many outputs as references"):
+        alignment_score([[]], [[], []])
