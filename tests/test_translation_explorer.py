@@ -12,10 +12,11 @@ import torch
 from javascript import script_runner
 
 from lmcourse import text, world
+from lmcourse.attention import with_attention
 from lmcourse.seq2seq import Decoder, Encoder, Seq2Seq, TextFront, beam_search, greedy
 from lmcourse.tasks import System, TextCodec
 from lmcourse.widgets import TranslationExplorer, translation_model
-from lmcourse.widgets.translation import best_cut
+from lmcourse.widgets.translation import SHIPPED, best_cut
 
 KOREAN = ["▁저", "저", "는", "▁밥", "을", "▁먹", "었", "다", "었다", ".", "▁친구", "가", "▁<b>", "▁a", "▔2581▔", "▔a▔"]
 ENGLISH = ["▁I", "▁ate", "▁rice", "▁the", "▁friend", "▁<img src=x onerror=alert(1)>", "."]
@@ -26,7 +27,7 @@ HOSTILE = [
 ]
 
 
-def system(cell="gru", decoder_cell=None, bidirectional=True, tied=True, unit="morpheme", seed=0):
+def system(cell="gru", decoder_cell=None, bidirectional=True, tied=True, unit="morpheme", seed=0, score=None):
     """A network with weights large enough that what it writes depends on what it reads."""
     source, target = TextCodec(unit, KOREAN), TextCodec("word", ENGLISH)
     torch.manual_seed(seed)
@@ -34,6 +35,8 @@ def system(cell="gru", decoder_cell=None, bidirectional=True, tied=True, unit="m
     decoder = Decoder(
         len(target.vocabulary), 10 if tied else 7, 10, encoder.context_size, decoder_cell or cell, tied=tied
     )
+    if score is not None:
+        decoder = with_attention(decoder, score)
     model = Seq2Seq(encoder, decoder).eval()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -49,7 +52,7 @@ def rounded(made, model):
 
 def shipped(model):
     """What the page gets, inflated: node's test script waits for nothing."""
-    sent = TranslationExplorer(model).get_state()["network"]
+    sent = {name: getattr(model, name) for name in SHIPPED}
     return {**sent, "data": {"bytes": base64.b64encode(zlib.decompress(sent["data"])).decode()}}
 
 
@@ -59,6 +62,8 @@ def node(tmp_path_factory):
 
 
 WHOLE = "const net = widget.open(data.net, data.net.data), read = widget.encode(net, data.ids), { context } = read;\n"
+LOOKS = """{ weights: steps.map((s) => s.weights && [...s.weights]),
+  places: read.places?.map((h) => [...h]), keys: read.keys?.map((k) => [...k]) }"""
 KINDS = [
     ("gru", None, True, True), ("gru", None, False, False), ("lstm", None, True, False), ("lstm", None, False, True),
     ("rnn", None, True, True), ("gru", "lstm", True, True), ("lstm", "gru", False, False),
@@ -75,7 +80,7 @@ def test_the_page_computes_what_torch_computes(node, kind):
     rounded(made, model)
     ids = made.source.encode(["▁저", "는", "?", "▁밥", "을", "▁먹", "었다", "."])
     got = node(
-        f"""{WHOLE} const steps = widget.greedy(net, context, data.forced);
+        f"""{WHOLE} const steps = widget.greedy(net, read, data.forced);
         return {{ context: [...context], logs: steps.map((s) => [...s.logs]), ids: steps.map((s) => s.id),
           states: read.states.map((all) => all.map((h) => [...h])) }};""",
         {"net": shipped(model), "ids": ids, "forced": [5, 4, 6, 7]},
@@ -112,9 +117,9 @@ def test_searches_are_those_of_the_course(node, kind, penalty):
             [want] = beam_search(made.model, tensor, beam=beam, length_penalty=penalty, **marks)
             got = node(
                 f"""{WHOLE} return {{
-                  found: widget.search(net, context, data.beam, data.penalty).done
+                  found: widget.search(net, read, data.beam, data.penalty).done
                     .map((n) => [n.ids, n.total, n.score]),
-                  plain: widget.greedy(net, context).map((s) => s.id) }};""",
+                  plain: widget.greedy(net, read).map((s) => s.id) }};""",
                 {"net": shipped(model), "ids": ids, "beam": beam, "penalty": penalty},
             )
             assert [found[0] for found in got["found"]] == [h.ids for h in want]
@@ -130,7 +135,7 @@ def test_the_tree_has_all_that_was_kept(node):
     with torch.no_grad():
         made.model.decoder.bias[made.target.eos] = 4.0  # so that outputs end
     got = node(
-        f"""{WHOLE} const {{ done, levels }} = widget.search(net, context, 3, 1);
+        f"""{WHOLE} const {{ done, levels }} = widget.search(net, read, 3, 1);
         return {{ alive: levels.map((l) => l.filter((n) => !n.ended).length), done: done.length,
           ended: levels.flat().filter((n) => n.ended).length, sorted: levels.every((l) =>
             l.every((n, i) => !i || n.total <= l[i - 1].total)),
@@ -144,7 +149,7 @@ def test_the_tree_has_all_that_was_kept(node):
 
 def test_nothing_read_is_a_context_of_zeros(node):
     model = translation_model(system())
-    got = node(f"{WHOLE} return [...context, widget.greedy(net, context).length];", {"net": shipped(model), "ids": []})
+    got = node(f"{WHOLE} return [...context, widget.greedy(net, read).length];", {"net": shipped(model), "ids": []})
     assert not any(got[:-1]) and got[-1] > 0
     assert model.translate("").pieces == []
     assert not model.translate("").context.any()
@@ -161,6 +166,152 @@ def test_fewer_bits_round_each_row_and_make_fewer_bytes(bits):
         assert (np.abs(model.weights[name] - value) <= most).all()
     if bits > 4:
         assert len(model.data) > len(translation_model(made, bits=bits - 1).data)
+
+
+# Attention
+
+
+LOOKING = [
+    (*kind, score)
+    for kind in [("gru", None, True), ("lstm", None, True), ("gru", "lstm", False), ("lstm", "gru", True)]
+    for score in ("additive", "general", "dot")
+    if score != "dot" or not kind[2]
+] + [("gru", None, False, "dot"), ("lstm", None, False, "dot")]
+
+
+def looking(cell, decoder_cell, bidirectional, score, **options):
+    return system(cell, decoder_cell, bidirectional, score=score, **options)
+
+
+@pytest.mark.parametrize("kind", LOOKING)
+def test_the_page_looks_where_torch_looks(node, kind):
+    made = looking(*kind)
+    model = translation_model(made)
+    assert model.score == kind[3]
+    rounded(made, model)
+    ids = made.source.encode(["▁저", "는", "?", "▁밥", "을", "▁먹", "었다", "."])
+    got = node(
+        f"""{WHOLE} const steps = widget.greedy(net, read, data.forced);
+        return {{ logs: steps.map((s) => [...s.logs]), ids: steps.map((s) => s.id), ...{LOOKS} }};""",
+        {"net": shipped(model), "ids": ids, "forced": [5, 4, 6, 7]},
+    )
+    with torch.no_grad():
+        memory = made.model.encoder(torch.tensor([ids]))
+        written = torch.tensor([[made.target.bos, *got["ids"][:-1]]])
+        start = made.model.decoder.start(memory)
+        want = made.model.decoder(written, state=start)
+    assert got["ids"][:4] == [5, 4, 6, 7]
+    np.testing.assert_allclose(got["places"], memory.states[0], atol=1e-5)
+    np.testing.assert_allclose(model.states(ids)[0], got["places"], atol=1e-12)
+    np.testing.assert_allclose(got["keys"], start[-3][0], atol=1e-5)
+    np.testing.assert_allclose(got["weights"], want.attention[0], atol=1e-5)
+    np.testing.assert_allclose(got["logs"], want.logits[0].log_softmax(1), atol=1e-4)
+    looks = np.array(got["weights"])
+    np.testing.assert_allclose(looks.sum(1), 1)
+    assert looks.std(0).max() > 0.01, "this network looks at the same all the time"
+
+
+@pytest.mark.parametrize("kind", LOOKING)
+def test_python_looks_where_the_page_looks(node, kind):
+    made = looking(*kind, seed=5)
+    model = translation_model(made)
+    found = model.translate(SENTENCE)
+    ids = model.ids(found.pieces)
+    script = f"{WHOLE} const steps = widget.greedy(net, read); return {{ ids: steps.map((s) => s.id), ...{LOOKS} }};"
+    got = node(script, {"net": shipped(model), "ids": ids})
+    assert [model.target[i] for i in got["ids"]] == found.output
+    assert found.attention.shape == (len(found.output), len(found.pieces))
+    np.testing.assert_allclose(found.attention, got["weights"], atol=1e-12)
+    rounded(made, model)
+    [hypothesis] = greedy(made.model, torch.tensor([ids]), bos=made.target.bos, eos=made.target.eos, max_length=12)
+    assert made([found.pieces])[0] == found.text
+    np.testing.assert_allclose(found.attention, hypothesis.attention, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", LOOKING[:4])
+def test_searches_carry_the_looks(node, kind):
+    made = looking(*kind, seed=3)
+    model = translation_model(made, bits=8)
+    rounded(made, model)
+    marks = {"bos": made.target.bos, "eos": made.target.eos, "max_length": 12}
+    for ids in ([5], [7, 8, 9, 10, 11], [4] * 9):
+        [want] = beam_search(made.model, torch.tensor([ids]), beam=3, **marks)
+        got = node(
+            f"""{WHOLE} return widget.search(net, read, 3, 1).done
+              .map((n) => [n.ids, n.score, n.attention.map((w) => [...w])]);""",
+            {"net": shipped(model), "ids": ids},
+        )
+        assert [found[0] for found in got] == [h.ids for h in want]
+        np.testing.assert_allclose([found[1] for found in got], [h.score for h in want], atol=1e-4)
+        for found, hypothesis in zip(got, want, strict=True):
+            np.testing.assert_allclose(found[2], hypothesis.attention, atol=1e-4)
+
+
+@pytest.mark.parametrize("score", ["additive", "general"])
+def test_a_changed_look(node, score):
+    """Power, mask and both, against numpy on the weights of the plain look."""
+    made = looking("gru", None, True, score)
+    model = translation_model(made)
+    ids = [4, 6, 7, 9, 10]
+    got = node(
+        f"""{WHOLE} const query = widget.start(net, read).h;
+        return data.changes.map((change) => {{
+          const {{ context, weights }} = widget.look(net, read, query, change);
+          return [[...context], [...weights]];
+        }});""",
+        {
+            "net": shipped(model),
+            "ids": ids,
+            "changes": [
+                {},
+                *({"sharpness": x} for x in (0, 0.5, 3, 40)),
+                {"mask": [True, False, True, True, False]},
+                {"mask": [True, False, True, True, False], "sharpness": 2},
+                {"mask": [False, False, False, True, False]},
+                {"mask": [False] * 5},
+            ],
+        },
+    )
+    states, _ = model.states(ids)
+    plain = np.array(got[0][1])
+    masked = plain * [1, 0, 1, 1, 0]
+    want = [plain, plain**0, plain**0.5, plain**3, plain**40, masked, masked**2, [0, 0, 0, 1.0, 0]]
+    for (context, weights), expected in zip(got, want, strict=False):
+        expected = np.array(expected) / np.sum(expected)
+        np.testing.assert_allclose(weights, expected, atol=1e-9)
+        np.testing.assert_allclose(context, expected @ states, atol=1e-9)
+    assert not np.any(got[-1][0]) and got[-1][1] == [0] * 5  # nothing to look at, as masked_softmax has it
+    assert 0.21 < plain.max() < 0.999
+
+
+def test_nothing_to_look_at(node):
+    model = translation_model(looking("gru", None, True, "additive"))
+    got = node(
+        f"{WHOLE} const steps = widget.greedy(net, read); return [steps.map((s) => s.id), {LOOKS}];",
+        {"net": shipped(model), "ids": []},
+    )
+    found = model.translate("")
+    assert [model.target[i] for i in got[0]] == found.output
+    assert found.attention.shape == (len(found.output), 0) and not any(got[1]["weights"])
+
+
+def test_without_attention_nothing_is_looked_at(node):
+    model = translation_model(system())
+    assert model.score is None and model.translate(SENTENCE).attention is None
+    got = node(
+        f"{WHOLE} const steps = widget.greedy(net, read); return {LOOKS};", {"net": shipped(model), "ids": [4, 6]}
+    )
+    assert got == {"weights": [None] * len(got["weights"])}
+
+
+def test_how_a_dot_is_told_from_no_attention():
+    made = looking("gru", None, False, "dot")
+    assert translation_model(made).score == translation_model(made, score="dot").score == "dot"
+    bare = SimpleNamespace(state_dict=made.model.state_dict)
+    stripped = SimpleNamespace(model=bare, source=made.source, target=made.target, max_length=12)
+    assert translation_model(stripped).score is None  # weights alone do not tell
+    assert translation_model(stripped, score="dot").score == "dot"
+    assert translation_model(stripped, score="dot").data == translation_model(made).data
 
 
 # Text
@@ -238,8 +389,8 @@ def test_the_output_is_that_of_the_system():
 def test_a_network_of_nearly_300_000_weights_fits_at_four_bits():
     torch.manual_seed(0)
     source, target = (
-        TextCodec("morpheme", [f"▁{n}" for n in range(430)]),
-        TextCodec("word", [f"{n}" for n in range(430)]),
+        TextCodec("morpheme", [f"▁{n}" for n in range(425)]),
+        TextCodec("word", [f"{n}" for n in range(425)]),
     )
     front = TextFront(len(source.vocabulary), 64)
     encoder = Encoder(front, 64, 96, "gru", bidirectional=True)
@@ -282,9 +433,9 @@ def test_the_script_asks_nobody_and_writes_no_html():
         assert forbidden not in TranslationExplorer._esm, forbidden
 
 
-def altered(**changes):
+def altered(made=None, **changes):
     """A system of which some weights are others, or none."""
-    made = system()
+    made = made or system()
     weights = {**made.model.state_dict(), **{k.replace("__", "."): v for k, v in changes.items()}}
     weights = {name: value for name, value in weights.items() if value is not None}
     model = SimpleNamespace(state_dict=lambda: weights)
@@ -298,6 +449,7 @@ def two_layers():
 
 
 MODEL = translation_model(system())
+LOOKING_ONE = looking("gru", None, True, "additive")
 
 
 @pytest.mark.parametrize(
@@ -312,6 +464,16 @@ MODEL = translation_model(system())
         (lambda: translation_model(altered(decoder__bias=torch.ones(3))), "decoder.bias has the shape (3,), not (11)"),
         (lambda: translation_model(altered(x=torch.ones(3))), "have no use for x"),
         (lambda: translation_model(altered(decoder__bias=torch.full((11,), torch.nan))), "no finite float16"),
+        (lambda: translation_model(system(), score="cosine"), "the scores are 'additive', 'general', 'dot'"),
+        (lambda: translation_model(LOOKING_ONE, score="general"), "the score 'additive', not of 'general'"),
+        (lambda: translation_model(system(), score="additive"), "are those of the score 'dot', not of 'additive'"),
+        (lambda: translation_model(system(), score="dot"), "states of equal width, not 10 and 20"),
+        (lambda: translation_model(altered(LOOKING_ONE, decoder__score__score__weight=None)), "score.score.weight'"),
+        (
+            lambda: translation_model(altered(LOOKING_ONE, decoder__score__key__bias=torch.ones(3))),
+            "decoder.score.key.bias has the shape (3,), not (10)",
+        ),
+        (lambda: TranslationExplorer(translation_model(LOOKING_ONE)), "(additive) gets more than one vector"),
         (lambda: TranslationExplorer(system()), "what translation_model made, not <"),
         (lambda: TranslationExplorer(MODEL, beam=6), "beam"),
         (lambda: TranslationExplorer(MODEL, beam=0), "beam"),

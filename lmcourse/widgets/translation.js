@@ -1,178 +1,11 @@
 // TranslationExplorer: an encoder reads what is typed, one vector goes over, a decoder writes.
-// The first half is the network and its searches (tested in node against torch and Python), the second the page.
 
 import {
   button, choice, colour, h, hold, icon, inLanguage, oneStop, onTheme, percent, rank, roving, spelled,
 } from "./base.js";
 import { linear, readTokens, readWeights, STEPS } from "./networks.js";
 import { join, split } from "./pieces.js";
-
-// ---------------------------------------------------------------- network
-
-/** Bytes that zlib has compressed. */
-export async function inflate(view) {
-  const bytes = new Uint8Array(view.buffer ?? view, view.byteOffset ?? 0, view.byteLength);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new DataView(await new Response(stream).arrayBuffer());
-}
-
-/** A network from what translation.py ships and its inflated bytes. */
-export function open(shipped, data) {
-  const found = readTokens({ data });
-  const index = (tokens) => new Map(tokens.map((token, i) => [token, i]));
-  const ids = [index(found.source), index(found.target)];
-  const costs = new Map(found.source.map((token, i) => [token, found.cost[i]]));
-  for (const mark of ["<pad>", "<unk>", "<s>", "</s>"]) costs.delete(mark);
-  return {
-    ...shipped, ...found, ids, costs,
-    most: found.source.reduce((most, token) => Math.max(most, token.length), 1),
-    weights: readWeights({ shapes: shipped.shapes, bits: 8, data }),
-    bos: ids[1].get("<s>"),
-    eos: ids[1].get("</s>"),
-  };
-}
-
-const embed = ({ columns, values }, id) => values.subarray(id * columns, (id + 1) * columns);
-const KINDS = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"];
-
-/** One step of a recurrent network. */
-function advance(weights, prefix, end, cell, x, old) {
-  const [ih, hh, bih, bhh] = KINDS.map((kind) => weights[`${prefix}.rnn.${kind}_l0${end}`]);
-  const zeros = () => new Float64Array(hh.columns);
-  const before = old ?? { h: zeros(), c: zeros() };
-  return STEPS[cell](linear(ih, x, bih), linear(hh, before.h, bhh), before);
-}
-
-/** Read: for each direction the state after 0, 1, ... S pieces, and the context made of the last ones. */
-export function encode({ weights, cells }, ids) {
-  const directions = ["", "_reverse"].filter((end) => weights[`encoder.rnn.weight_hh_l0${end}`]);
-  const states = directions.map((end) => {
-    const zeros = new Float64Array(weights[`encoder.rnn.weight_hh_l0${end}`].columns);
-    const all = [{ h: zeros, c: zeros }];
-    for (const id of end ? [...ids].reverse() : ids) {
-      all.push(advance(weights, "encoder", end, cells[0], embed(weights["encoder.front.embedding.weight"], id), all.at(-1)));
-    }
-    return all.map((state) => state.h);
-  });
-  return { states, context: Float64Array.from(states.flatMap((all) => [...all.at(-1)])) };
-}
-
-/** The first state of the decoder. */
-export function start({ weights }, context) {
-  const [first, c] = [0, 1].map((part) => {
-    const weight = weights[`decoder.bridge.${part}.weight`];
-    return weight && linear(weight, context, weights[`decoder.bridge.${part}.bias`]);
-  });
-  return { h: first.map(Math.tanh), c };
-}
-
-/** One token more: the new state and ln p of each token to come next. */
-export function step({ weights, cells }, context, state, id) {
-  const x = Float64Array.from([...embed(weights["decoder.embedding.weight"], id), ...context]);
-  const next = advance(weights, "decoder", "", cells[1], x, state);
-  const scores = linear(weights["decoder.output.weight"] ?? weights["decoder.embedding.weight"], next.h, weights["decoder.bias"]);
-  const most = scores.reduce((a, b) => Math.max(a, b), -Infinity);
-  const sum = most + Math.log(scores.reduce((total, s) => total + Math.exp(s - most), 0));
-  return { state: next, logs: scores.map((s) => s - sum) };
-}
-
-const best = (logs) => logs.reduce((top, x, id) => (x > logs[top] ? id : top), 0);
-
-/** The ids of the n largest numbers, the largest first. */
-function likeliest(logs, n) {
-  const top = [];
-  logs.forEach((x, id) => {
-    if (top.length === n && x <= logs[top[n - 1]]) return;
-    let place = top.length;
-    while (place && logs[top[place - 1]] < x) place--;
-    top.splice(place, 0, id);
-    top.length = Math.min(top.length, n);
-  });
-  return top;
-}
-
-/** Write, the likeliest token at every step, after what is forced: [{id, logs, best}]. */
-export function greedy(net, context, forced = []) {
-  const steps = [];
-  let [state, last] = [start(net, context), net.bos];
-  while (steps.length < net.max_length && last !== net.eos) {
-    const next = step(net, context, state, last);
-    const top = best(next.logs);
-    last = forced[steps.length] ?? top;
-    state = next.state;
-    steps.push({ id: last, logs: next.logs, best: top });
-  }
-  return steps;
-}
-
-/** Beam search as lmcourse.seq2seq does it: what has ended, the best first, and all nodes level by level. */
-export function search(net, context, beam, penalty) {
-  let alive = [{ id: net.bos, parent: null, total: 0, state: start(net, context), ids: [] }];
-  const [done, levels] = [[], []];
-  let length = 0;
-  while (length < net.max_length) {
-    length++;
-    const all = alive.flatMap((parent, k) => {
-      const { state, logs } = step(net, context, parent.state, parent.id);
-      return likeliest(logs, 2 * beam).map((id) => ({ id, k, parent, total: parent.total + logs[id], state }));
-    });
-    const both = all.sort((a, b) => b.total - a.total || a.k - b.k || a.id - b.id).slice(0, 2 * beam);
-    const ended = both.slice(0, beam).filter((node) => node.id === net.eos).slice(0, beam - done.length);
-    for (const node of ended) {
-      Object.assign(node, { ended: true, ids: node.parent.ids, score: node.total / length ** penalty });
-      done.push(node);
-    }
-    const kept = both.filter((node) => node.id !== net.eos).slice(0, beam);
-    for (const node of kept) node.ids = [...node.parent.ids, node.id];
-    const over = done.length === beam || !kept.length;
-    levels.push([...ended, ...(over ? [] : kept)].sort((a, b) => b.total - a.total));
-    alive = kept;
-    if (over) break;
-  }
-  if (!done.length) for (const node of alive) done.push(Object.assign(node, { score: node.total / length ** penalty }));
-  done.sort((a, b) => b.score - a.score);
-  return { done, levels };
-}
-
-// ---------------------------------------------------------------- text
-
-const UNKNOWN = -30;
-
-/** The likeliest way to cut an eojeol into known pieces; what none covers stays whole. */
-export function bestCut(eojeol, costs, most) {
-  const atoms = eojeol.match(/^▁?(?:▔[0-9a-f]{1,6}▔|.)|▔[0-9a-f]{1,6}▔|./gsu) ?? [];
-  const ways = [[0, 0, true]];
-  for (let end = 1; end <= atoms.length; end++) {
-    let found = null;
-    for (let from = Math.max(0, end - most); from < end; from++) {
-      const cost = costs.get(atoms.slice(from, end).join(""));
-      const score = cost === undefined ? null : ways[from][0] + cost;
-      if (score !== null && (!found || score > found[0] + 1e-9)) found = [score, from, true];
-    }
-    const stray = ways[end - 1][0] + UNKNOWN;
-    ways.push(!found || stray > found[0] + 1e-9 ? [stray, end - 1, false] : found);
-  }
-  const pieces = [];
-  let open = false;
-  for (let end = atoms.length; end; ) {
-    const [, from, known] = ways[end];
-    const piece = atoms.slice(from, end).join("");
-    if (!known && open) pieces[0] = piece + pieces[0];
-    else pieces.unshift(piece);
-    [open, end] = [!known, from];
-  }
-  return pieces;
-}
-
-/** The pieces of a text. */
-export const cut = ({ source_unit, costs, most }, text) =>
-  source_unit === "morpheme" ? split(text, "eojeol").flatMap((eojeol) => bestCut(eojeol, costs, most)) : split(text, source_unit);
-
-/** The text of some ids, without marks. */
-export const textOf = (net, ids) => {
-  const pieces = ids.map((id) => net.target[id]).filter((piece) => !["<pad>", "<unk>", "<s>", "</s>"].includes(piece));
-  return join(pieces, net.target_unit === "morpheme" ? "eojeol" : net.target_unit);
-};
+import { cut, encode, greedy, inflate, LONGEST, nameOf, open, search, textOf } from "./translator.js";
 
 // ---------------------------------------------------------------- words for people
 
@@ -217,7 +50,6 @@ const signed = (x, digits = 2) => `${x < 0 ? "−" : ""}${Math.abs(x).toFixed(di
 
 // ---------------------------------------------------------------- page
 
-const LONGEST = 100;
 const BARS = 8;
 const [COLUMN, ROW] = [92, 46];
 let views = 0;
@@ -246,13 +78,7 @@ function render({ model, el }) {
     if (model.get("step") !== null) return Math.min(wrote(), written.length - 1);
     return written.reduce((low, s, i) => (s.logs[s.id] < written[low].logs[written[low].id] ? i : low), 0);
   };
-  const say = (piece) => {
-    if (piece === "</s>") return ["■", T.end];
-    if (piece === "<s>") return ["▸", T.start];
-    if (piece === "<unk>" || piece === "<pad>") return [piece, piece];
-    const plain = (piece === "▁" ? "␣" : join([piece], "word")) || "∅";
-    return [plain, plain];
-  };
+  const say = (piece) => nameOf(piece, T);
   const spell = (element, piece) => {
     const [shown, said] = say(piece);
     element.classList.toggle("lm-special", shown !== said);
@@ -273,11 +99,11 @@ function render({ model, el }) {
     ids = pieces.map((piece) => sources.get(piece) ?? sources.get("<unk>"));
     full = encode(net, ids);
     read = kept().length === ids.length ? full : encode(net, kept().map((i) => ids[i]));
-    written = greedy(net, read.context, model.get("forced").filter((id) => id < targets));
+    written = greedy(net, read, model.get("forced").filter((id) => id < targets));
     seek();
   };
   const seek = () => {
-    tree = search(net, read.context, model.get("beam"), model.get("length_penalty"));
+    tree = search(net, read, model.get("beam"), model.get("length_penalty"));
     picked = null;
   };
   const halt = () => {
@@ -304,7 +130,7 @@ function render({ model, el }) {
   const force = (id) => {
     const place = looked();
     set({ forced: [...written.slice(0, place).map((s) => s.id), id], step: kept().length + place + 1 });
-    written = greedy(net, read.context, model.get("forced"));
+    written = greedy(net, read, model.get("forced"));
   };
 
   // ---- parts
@@ -370,7 +196,7 @@ function render({ model, el }) {
   const resetButton = button("reset", T.reset, act(() => rewrite(first)));
   const undoButton = button("undo", T.undo, act(() => {
     set({ forced: [], step: null });
-    written = greedy(net, read.context);
+    written = greedy(net, read);
   }));
 
   const group = (className, label, pick) => {
@@ -616,7 +442,7 @@ function render({ model, el }) {
     penalty.value = model.get("length_penalty");
     penaltyShown.textContent = model.get("length_penalty").toFixed(1);
     // What has been found, and what greedy search has found.
-    const plain = model.get("forced").length ? greedy(net, read.context) : written;
+    const plain = model.get("forced").length ? greedy(net, read) : written;
     const ended = plain.at(-1)?.id === net.eos;
     const greedyIds = plain.map((s) => s.id).slice(0, ended ? -1 : undefined);
     const key = (list) => list.join(" ");

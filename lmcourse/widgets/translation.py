@@ -20,7 +20,8 @@ __all__ = ["Translation", "TranslationExplorer", "TranslationModel", "translatio
 LONGEST = 100  # pieces that are read
 UNKNOWN = -30.0  # ln of the probability of a character that no piece covers
 MARKS = "<s>", "</s>", "<unk>"
-SHIPPED = "cells", "source_unit", "target_unit", "bits", "shapes", "max_length", "examples", "data"
+SCORES = "additive", "general", "dot"  # of lmcourse.attention
+SHIPPED = "cells", "source_unit", "target_unit", "bits", "shapes", "max_length", "examples", "score", "data"
 
 
 class Translation(NamedTuple):
@@ -28,10 +29,12 @@ class Translation(NamedTuple):
 
     Attributes:
         pieces: S strings, what the text was cut into; some may be unknown to the vocabulary.
-        context: (C,), the vector that the decoder gets.
+        context: (C,), the last states of the encoder, side by side: of a decoder without attention all that it gets.
         output: what was written, the likeliest at every step; ``</s>`` is the last if it has ended.
         p: (T, V), the probabilities at each step.
         text: the output as text.
+        attention: (T, S), the weights with which a decoder with attention looked at the pieces before it wrote each
+            piece of the output; ``None`` for one without.
     """
 
     pieces: list[str]
@@ -39,6 +42,7 @@ class Translation(NamedTuple):
     output: list[str]
     p: np.ndarray
     text: str
+    attention: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class TranslationModel:
             probability of each source piece (JSON in UTF-8), and the arrays with 8 bits for each number of a matrix.
             Where fewer bits were asked for, fewer of the 255 numbers occur, and compression does the rest.
         examples: what the page offers to try.
+        score: of a decoder with attention ``"additive"``, ``"general"`` or ``"dot"``; ``None`` for one without.
     """
 
     cells: tuple[str, str]
@@ -65,6 +70,7 @@ class TranslationModel:
     max_length: int
     data: bytes = field(repr=False)
     examples: tuple[str, ...] = ()
+    score: str | None = None
 
     def __post_init__(self):
         data = zlib.decompress(self.data)
@@ -97,27 +103,49 @@ class TranslationModel:
         """The numbers of source pieces."""
         return [self.source_ids.get(piece, self.source_ids["<unk>"]) for piece in pieces]
 
-    def context(self, ids):
-        """The context vector (C,): the last state of each direction, side by side."""
-        w, ends = self.weights, []
+    def states(self, ids):
+        """The states at all places (S, C), both directions side by side, and the context (C,), their last ones."""
+        w, sides, ends = self.weights, [], []
         for end in [""] + ["_reverse"] * ("encoder.rnn.weight_hh_l0_reverse" in w):
             parameters = [w[f"encoder.rnn.{kind}_l0{end}"] for kind in KINDS]
             state = np.zeros((2, parameters[1].shape[1]))  # h and c
+            side = []
             for i in reversed(ids) if end else ids:
                 state = STEPS[self.cells[0]](w["encoder.front.embedding.weight"][i], *state, *parameters)
+                side.append(state[0])
+            side = np.array(side).reshape(len(ids), len(state[0]))  # (S, D)
+            sides.append(side[::-1] if end else side)
             ends.append(state[0])
-        return np.concatenate(ends)
+        return np.concatenate(sides, 1), np.concatenate(ends)
+
+    def context(self, ids):
+        """The context vector (C,): the last state of each direction, side by side."""
+        return self.states(ids)[1]
+
+    def look(self, query, states):
+        """The weights (S,) with which a decoder in the state ``query`` (D',) looks at the states (S, C)."""
+        w = {name.removeprefix("decoder.score."): value for name, value in self.weights.items()}
+        keys = states if self.score == "dot" else states @ w["key.weight"].T
+        if self.score == "additive":
+            scores = np.tanh(keys + w["key.bias"] + w["query.weight"] @ query) @ w["score.weight"][0]
+        else:
+            scores = keys @ query
+        weights = np.exp(scores - scores.max(initial=-np.inf))
+        return weights / weights.sum()
 
     def translate(self, text):
         """Translate by taking the likeliest piece at every step: a ``Translation``."""
         w, pieces = self.weights, self.cut(text)
-        context = self.context(self.ids(pieces))
-        starts = [w[f"decoder.bridge.{n}.weight"] @ context + w[f"decoder.bridge.{n}.bias"] for n in (0, 1)
+        states, end = self.states(self.ids(pieces))
+        starts = [w[f"decoder.bridge.{n}.weight"] @ end + w[f"decoder.bridge.{n}.bias"] for n in (0, 1)
                   if f"decoder.bridge.{n}.weight" in w]  # fmt: skip
-        state = np.array([np.tanh(starts[0]), starts[-1]])
+        state, context = np.array([np.tanh(starts[0]), starts[-1]]), end
         parameters = [w[f"decoder.rnn.{kind}_l0"] for kind in KINDS]
-        output, probabilities, last = [], [], self.target_ids["<s>"]
+        output, probabilities, looks, last = [], [], [], self.target_ids["<s>"]
         while len(output) < self.max_length and last != self.target_ids["</s>"]:
+            if self.score is not None:
+                looks.append(self.look(state[0], states))
+                context = looks[-1] @ states
             x = np.concatenate([w["decoder.embedding.weight"][last], context])
             state = STEPS[self.cells[1]](x, *state, *parameters)
             z = w.get("decoder.output.weight", w["decoder.embedding.weight"]) @ state[0] + w["decoder.bias"]
@@ -126,7 +154,8 @@ class TranslationModel:
             last = int(p.argmax())
             output.append(self.target[last])
         written = [piece for piece in output if piece not in units.SPECIALS]
-        return Translation(pieces, context, output, np.array(probabilities), units.join(written, self.target_unit))
+        said, attention = units.join(written, self.target_unit), np.array(looks) if self.score else None
+        return Translation(pieces, end, output, np.array(probabilities), said, attention)
 
 
 def best_cut(eojeol, cost):
@@ -160,18 +189,23 @@ def best_cut(eojeol, cost):
     return pieces[::-1]
 
 
-def translation_model(system, *, examples=(), bits=5, counts=None):
-    """Describe a trained translator, so that :class:`TranslationExplorer` can run it in the page.
+def translation_model(system, *, examples=(), bits=5, counts=None, score=None):
+    """Describe a trained translator, so that a page can run it.
+
+    One without attention is for :class:`TranslationExplorer`, one with it for
+    :class:`~lmcourse.widgets.AlignmentExplorer`.
 
     Args:
         system: a :class:`lmcourse.tasks.System`, or anything that has its ``model`` (with ``state_dict()``),
             ``source`` and ``target`` (each with ``unit`` and ``vocabulary``) and ``max_length``. The encoder has a
             :class:`~lmcourse.seq2seq.TextFront` and one layer, in one direction or in two; the decoder is a
-            :class:`~lmcourse.seq2seq.Decoder` of one layer without attention.
+            :class:`~lmcourse.seq2seq.Decoder` or an :class:`~lmcourse.attention.AttentionDecoder` of one layer.
         examples: texts to try. The first of them is there at the beginning.
         bits: for each weight, 4 to 8: rounded to so many steps between the smallest and the largest of its row.
         counts: how often each source piece was seen, a mapping such as a ``Counter``. The page has no analyser of
             morphemes: it takes the likeliest pieces that make up an eojeol. Without counts it takes the fewest.
+        score: of a decoder with attention: ``"additive"``, ``"general"`` or ``"dot"``. ``None`` means what the names
+            of the weights tell, and dot, which has no weights, for a decoder with a ``score`` without weights.
 
     Returns:
         A :class:`TranslationModel`.
@@ -200,7 +234,8 @@ def translation_model(system, *, examples=(), bits=5, counts=None):
     weights = system.model.state_dict() if hasattr(getattr(system, "model", None), "state_dict") else None
     if weights is None:
         raise ValueError(f"a translator has a model with weights, not {system!r:.80}")
-    arrays, cells = _checked(weights, len(source), len(target))
+    score = _score(system.model, weights, score)
+    arrays, cells = _checked(weights, len(source), len(target), score)
     seen = {} if counts is None else {piece: max(0, counts.get(piece, 0)) for piece in source}
     total = sum(seen.values())
     cost = [-10 if counts is None else round(math.log((seen[piece] + 0.1) / (total + 1)), 1) for piece in source]
@@ -211,7 +246,7 @@ def translation_model(system, *, examples=(), bits=5, counts=None):
     packer = zlib.compressobj(9, strategy=zlib.Z_HUFFMAN_ONLY)  # weights repeat themselves nowhere
     data = packer.compress(data) + packer.flush()
     return TranslationModel(
-        cells, source_unit, target_unit, bits, shapes, int(system.max_length), data, tuple(examples)
+        cells, source_unit, target_unit, bits, shapes, int(system.max_length), data, tuple(examples), score
     )
 
 
@@ -233,7 +268,8 @@ class TranslationExplorer(Explorer):
         language: of the buttons, ``"en"`` or ``"ko"``; empty means the language of the page.
 
     Raises:
-        ValueError: the model makes more than 256 KB; or another argument is out of range.
+        ValueError: the model has attention, so that more than one vector is handed over; or it makes more than 256 KB;
+            or another argument is out of range.
     """
 
     room = 256_000  # a whole network is in the page
@@ -251,6 +287,10 @@ class TranslationExplorer(Explorer):
     def __init__(self, model, text=None, truth=None, beam=3, **kwargs):
         if not isinstance(model, TranslationModel):
             raise ValueError(f"expected what translation_model made, not {model!r:.80}")
+        if model.score is not None:
+            raise ValueError(
+                f"a decoder with attention ({model.score}) gets more than one vector: see AlignmentExplorer"
+            )
         self._model = model
         truth = {} if truth is None else truth
         self.check_room(
@@ -302,7 +342,21 @@ def _visible(piece):
     return "".join(c if c.isprintable() else "·" for c in name) or "∅"
 
 
-def _checked(weights, source, target):
+def _score(model, weights, score):
+    """The score of the decoder: what was asked for, or what the model has."""
+    if score not in (None, *SCORES):
+        raise ValueError(f"there is no score {score!r}; the scores are {', '.join(map(repr, SCORES))}")
+    found = None
+    if "decoder.score.key.weight" in weights:
+        found = "additive" if "decoder.score.query.weight" in weights else "general"
+    elif getattr(getattr(model, "decoder", None), "score", None) is not None:
+        found = "dot"
+    if score is not None and (found or "dot") != score:
+        raise ValueError(f"the weights of the decoder are those of the score {found or 'dot'!r}, not of {score!r}")
+    return score or found
+
+
+def _checked(weights, source, target, score):
     """The arrays in the order in which they are packed, and the cells of both sides."""
     left = {name: as_array(name, value) for name, value in weights.items()}
     arrays = {}
@@ -342,6 +396,15 @@ def _checked(weights, source, target):
     elif width != hidden:
         raise ValueError(f"there is no 'decoder.output.weight', and an embedding of {width} fits no state of {hidden}")
     take("decoder.bias", target)
+    if score == "additive":
+        middle = take("decoder.score.query.weight", None, hidden).shape[0]
+        take("decoder.score.key.weight", middle, size)
+        take("decoder.score.key.bias", middle)
+        take("decoder.score.score.weight", 1, middle)
+    elif score == "general":
+        take("decoder.score.key.weight", hidden, size)
+    elif score == "dot" and hidden != size:
+        raise ValueError(f"a dot product needs states of equal width, not {hidden} and {size}")
     if left:
         raise ValueError(f"one layer in the encoder and one in the decoder have no use for {', '.join(left):.300}")
     return arrays, cells
