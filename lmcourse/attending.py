@@ -17,7 +17,18 @@ from lmcourse.attention import with_attention
 from lmcourse.language_model import IGNORE, evaluating
 from lmcourse.metrics import alignment_score
 
-__all__ = ["RECIPES", "Forced", "Gold", "attending", "forced", "gold", "grade_attention", "links", "pointing"]
+__all__ = [
+    "RECIPES",
+    "Forced",
+    "Gold",
+    "attending",
+    "counted_links",
+    "forced",
+    "gold",
+    "grade_attention",
+    "links",
+    "pointing",
+]
 
 
 def attending(build):
@@ -149,6 +160,41 @@ def grade_attention(weights, right):
     """
     found = [links(w, sorted({t for t, _ in g.possible})) for w, g in zip(weights, right, strict=True)]
     return alignment_score(found, [g.sure for g in right], [g.possible for g in right])
+
+
+# --- a rival that only counts ---
+
+
+def counted_links(pairs, rounds=5):
+    """Links found by counting, without any network: IBM model 1 (Brown et al., 1993).
+
+    Which word stands for which is not known, so every word of the output is shared out among all words of the input: at
+    first equally, and then, round after round, by how often the two were shared in the round before, over all
+    sentences. It is the method of expectation and maximisation, and it knows nothing of order.
+
+    Args:
+        pairs: pairs (input, output) of lists of pieces.
+        rounds: how often.
+
+    Returns:
+        For each pair the shares (T, S); each row sums to 1.
+    """
+    table = {}  # (word of the output, word of the input) to how often, as shares of words
+    total = {}
+    for number in range(rounds + 1):
+        new, new_total, shares = {}, {}, []
+        for source, target in pairs:
+            rows = []
+            for word in target:
+                row = [table[word, other] / total[other] if number else 1.0 for other in source]
+                size = sum(row)
+                rows.append([x / size for x in row])
+                for other, share in zip(source, rows[-1], strict=True):
+                    new[word, other] = new.get((word, other), 0.0) + share
+                    new_total[other] = new_total.get(other, 0.0) + share
+            shares.append(torch.tensor(rows))
+        table, total = new, new_total
+    return shares
 
 
 # --- the translators of the package ---

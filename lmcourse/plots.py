@@ -128,15 +128,18 @@ def bars(probabilities, labels, *, highlight=None, title=None, ax=None):
     return ax
 
 
-def heatmap(matrix, rows, columns, *, title=None, row_title=None, column_title=None, digits=2, ax=None):
+def heatmap(
+    matrix, rows, columns, *, outlined=(), title=None, row_title=None, column_title=None, digits=2, ax=None
+):  # fmt: skip
     """A matrix as shaded cells, with its numbers in them when there are at most 200.
 
     Args:
         matrix: numbers, of shape (rows, columns).
         rows: names of the rows, on the left.
         columns: names of the columns, above.
+        outlined: cells to draw a frame around, pairs (row, column), such as the right answers.
         title, row_title, column_title: what the whole, the rows and the columns are.
-        digits: how many decimals.
+        digits: how many decimals; with 0, only the shades are shown.
         ax: where to draw.
     """
     values = np.asarray(matrix, float)
@@ -147,10 +150,14 @@ def heatmap(matrix, rows, columns, *, title=None, row_title=None, column_title=N
     ax = _axes(ax, (1.2 + 0.62 * len(columns), 0.8 + 0.5 * len(rows)))
     low, high = min(0.0, values.min(initial=0)), values.max(initial=0) or 1.0
     ax.pcolormesh(values, cmap=SHADES, vmin=low, vmax=high, edgecolors="none")
-    if values.size <= 200:
+    if values.size <= 200 and digits:
         for (row, column), value in np.ndenumerate(values):
             ink = "white" if (value - low) / (high - low) > 0.45 else "#1a2733"
             ax.text(column + 0.5, row + 0.5, f"{value:.{digits}f}", ha="center", va="center", color=ink)
+    for row, column in outlined:
+        if not (0 <= row < len(rows) and 0 <= column < len(columns)):
+            raise ValueError(f"there is no cell ({row}, {column}) to outline in a matrix of shape {values.shape}")
+        ax.add_patch(mpl.patches.Rectangle((column, row), 1, 1, fill=False, edgecolor=PALETTE[1], linewidth=2.2))
     ax.set_xticks(np.arange(len(columns)) + 0.5, columns)
     ax.set_yticks(np.arange(len(rows)) + 0.5, rows)
     ax.xaxis.set_label_position("top")

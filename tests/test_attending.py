@@ -80,6 +80,23 @@ def test_a_perfect_map_has_no_error_and_a_mirrored_one_has():
     assert grade_attention(perfect, golds).aer < 0.1 < 0.5 < grade_attention(wrong, golds).aer
 
 
+def test_counting_finds_what_stands_for_what():
+    pairs = [(["a", "b"], ["x", "y"]), (["b", "c"], ["y", "z"]), (["a", "c"], ["z", "x"]), (["c"], ["z"])]
+    for (source, target), shares in zip(pairs, attending.counted_links(pairs, 20), strict=True):
+        assert torch.allclose(shares.sum(1), torch.ones(len(target)))
+        for word, row in zip(target, shares, strict=True):
+            assert source[row.argmax()] == "abc"["xyz".index(word)] and row.max() > 0.9
+    (first, *_) = attending.counted_links(pairs, 0)
+    assert first.tolist() == [[0.5, 0.5]] * 2  # nothing is known yet
+
+
+def test_counting_links_the_world_far_better_than_chance():
+    some = RECORDS[:200]
+    shares = attending.counted_links([(translation.korean([r])[0], text.split(r.en, "word")) for r in some])
+    golds = [gold(r, "ko-en") for r in some]
+    assert grade_attention(shares, golds).aer < 0.5 < grade_attention([s.flip(1) for s in shares], golds).aer
+
+
 # --- teacher forcing ---
 
 

@@ -269,3 +269,10 @@ def test_figures_go_where_they_are_told():
 def test_the_font_files_come_with_the_wheel():
     files = [file for file in metadata.files("koreanize-matplotlib") if file.stem == "NanumGothic"]
     assert len(files) == 1 and Path(files[0].locate()).is_file()
+
+
+def test_a_heatmap_frames_the_cells_that_are_asked_for():
+    ax = plots.heatmap([[0.1, 0.9], [0.5, 0.5]], ["a", "b"], ["x", "y"], outlined=[(0, 1), (1, 0)], digits=0)
+    assert [patch.get_xy() for patch in ax.patches] == [(1, 0), (0, 1)] and not ax.texts
+    with pytest.raises(ValueError, match=r"no cell \(2, 0\) to outline in a matrix of shape \(2, 2\)"):
+        plots.heatmap([[0.1, 0.9], [0.5, 0.5]], ["a", "b"], ["x", "y"], outlined=[(2, 0)])
