@@ -190,6 +190,7 @@ RECIPES = {
     "video": "lmcourse.video",
     "ko-en-attention": "lmcourse.attending",
     "en-ko-attention": "lmcourse.attending",
+    "video-spatial": "lmcourse.spatial",
 }
 
 
