@@ -3,14 +3,20 @@
 They take plain words and numbers, never a model.
 """
 
+from lmcourse.widgets.alignment import AlignmentExplorer
+from lmcourse.widgets.attention import AttentionExplorer
 from lmcourse.widgets.chat import ChatBox
 from lmcourse.widgets.clip import ClipPlayer
 from lmcourse.widgets.context_map import ContextMap
 from lmcourse.widgets.next_word import NextWordExplorer, NextWordTable, next_word_table
 from lmcourse.widgets.recurrent import RecurrentExplorer, RecurrentModel, recurrent_model
+from lmcourse.widgets.stepper import AttentionStepper
 from lmcourse.widgets.translation import TranslationExplorer, TranslationModel, translation_model
 
 __all__ = [
+    "AttentionStepper",
+    "AlignmentExplorer",
+    "AttentionExplorer",
     "ChatBox",
     "ClipPlayer",
     "ContextMap",

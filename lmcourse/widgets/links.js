@@ -94,6 +94,15 @@ const LINKS_STYLE = `
   border-radius: 0.3rem; background: color-mix(in srgb, var(--lm-accent) 26%, var(--lm-back)); }
 .lml-query .lml-token i { right: 0; left: auto; }
 .lml-on b { font-weight: 750; color: var(--lm-accent); }
+.lml-chosen b { text-decoration: underline 2px var(--lm-gold); text-underline-offset: 0.2em; }
+.lml-stray b { text-decoration: underline wavy var(--lm-hot); }
+.lml-turned .lml-canvas { transform: scaleX(-1); }
+.lml-turned .lml-query .lml-token { flex-direction: row; }
+.lml-turned .lml-key .lml-token { flex-direction: row-reverse; }
+.lml-turned .lml-query .lml-token em { margin-inline: auto 0; }
+.lml-turned .lml-key .lml-token em { margin-inline: 0 auto; }
+.lml-turned .lml-query .lml-token i { right: auto; left: 0; }
+.lml-turned .lml-key .lml-token i { right: 0; left: auto; }
 .lml-dim b { color: var(--lm-muted); font-style: italic; text-decoration: line-through; }
 .lml-token[aria-selected="true"] { box-shadow: inset 0 0 0 2px var(--lm-accent); }
 .lml :is(.lml-token, .lml-map):focus-visible { outline: 0.2rem solid var(--lm-focus); outline-offset: -0.1rem; }
@@ -107,17 +116,19 @@ const LINKS_STYLE = `
  * are numbers or null, both null when nothing is (any more) or when Escape lets go. What is only pointed at is shown at
  * once, without the widget; what is taken is shown when the widget draws it.
  *
- * strings: { queries, keys, map }, the names of the two columns and of the map, for those who do not see them.
+ * strings: { queries, keys, map }, the names of the two columns and of the map, for those who do not see them. The queries
+ * stand on the left, or, turned, on the right.
  *
- * draw({ queries: [{shown, said, dim?}], keys: [...], layers: [{weights: Float32Array rows * columns, colour?}],
+ * draw({ queries: [{shown, said, dim?, mark?: "chosen" or "stray"}], keys: [...], layers: [{weights: Float32Array rows * columns, colour?}],
  *   gold: null or [[query, key], ...], view: "lines", "map" or "both", threshold, query: null or i, key: null or k })
  * cells() are the tokens that can have the focus: the queries, then the keys.
  */
-export function linksView({ strings = {}, act }) {
+export function linksView({ strings = {}, turned = false, act }) {
   const canvas = h("canvas", { className: "lml-canvas", aria: { hidden: "true" } });
   const columns = ["query", "key"].map((side) =>
     h("div", { className: `lml-column lml-${side}`, aria: { role: "listbox", label: strings[side === "query" ? "queries" : "keys"] ?? side } }));
-  const lines = h("div", { className: "lml-lines" }, columns[0], canvas, columns[1]);
+  const across = [columns[0], canvas, columns[1]];
+  const lines = h("div", { className: `lml-lines${turned ? " lml-turned" : ""}` }, ...(turned ? across.reverse() : across));
   const map = h("canvas", { className: "lml-map", tabIndex: 0, aria: { role: "application", label: strings.map ?? "map" } });
   const mapFrame = h("div", {}, map);
   const element = h("div", { className: "lml" }, h("style", { textContent: LINKS_STYLE }), lines, mapFrame);
@@ -182,11 +193,12 @@ export function linksView({ strings = {}, act }) {
         all.push(makeToken(side, all.length));
         columns[side].append(all.at(-1).element);
       }
-      items.forEach(({ shown, said, dim }, i) => {
+      items.forEach(({ shown, said, dim, mark }, i) => {
         const token = all[i];
         if (token.shown !== shown) spelled(token.name, (token.shown = shown), 10);
         if (token.said !== said) token.element.setAttribute("aria-label", (token.said = said));
         token.element.classList.toggle("lml-dim", Boolean(dim));
+        for (const name of ["chosen", "stray"]) token.element.classList.toggle(`lml-${name}`, mark === name);
         token.element.setAttribute("aria-selected", String(i === (side ? data.key : data.query)));
       });
       const stop = all.find((token) => token.element.tabIndex === 0) ?? all[0];
@@ -205,7 +217,7 @@ export function linksView({ strings = {}, act }) {
     const other = tokens[1 - side];
     const to = {
       ArrowUp: all[i - 1], ArrowDown: all[i + 1], Home: all[0], End: all.at(-1),
-      [side ? "ArrowLeft" : "ArrowRight"]: other[nearestRow(side, i)],
+      [(side === 1) === turned ? "ArrowRight" : "ArrowLeft"]: other[nearestRow(side, i)],
     }[event.key];
     if (event.key === "Enter" || event.key === " ") take(side, i, true);
     else if (event.key === "Escape") release("query");

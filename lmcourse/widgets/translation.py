@@ -122,36 +122,61 @@ class TranslationModel:
         """The context vector (C,): the last state of each direction, side by side."""
         return self.states(ids)[1]
 
-    def look(self, query, states):
-        """The weights (S,) with which a decoder in the state ``query`` (D',) looks at the states (S, C)."""
+    def look(self, query, states, mask=None, sharpness=1.0):
+        """The weights (S,) with which a decoder in the state ``query`` (D',) looks at the states (S, C).
+
+        There is weight only where the mask (S,) is True; ``sharpness`` is the power to which the weights are raised
+        before they are made to sum to 1.
+        """
         w = {name.removeprefix("decoder.score."): value for name, value in self.weights.items()}
         keys = states if self.score == "dot" else states @ w["key.weight"].T
         if self.score == "additive":
             scores = np.tanh(keys + w["key.bias"] + w["query.weight"] @ query) @ w["score.weight"][0]
         else:
             scores = keys @ query
-        weights = np.exp(scores - scores.max(initial=-np.inf))
-        return weights / weights.sum()
+        mask = np.ones(len(states), bool) if mask is None else np.asarray(mask, bool)
+        weights = np.exp(sharpness * (scores - scores[mask].max(initial=-1e9)), where=mask, out=np.zeros(len(states)))
+        return weights / weights.sum() if mask.any() else weights
 
-    def translate(self, text):
-        """Translate by taking the likeliest piece at every step: a ``Translation``."""
+    def translate(self, text, *, out=(), unread=False, sharpness=1.0, pointed=(), forced=()):
+        """Translate by taking the likeliest piece at every step, or meddle with it as a reader of the page can.
+
+        Args:
+            text: what to translate.
+            out: places of pieces, from 0, at which the decoder may not look.
+            unread: whether the encoder does not read them either. Without attention they can only be unread.
+            sharpness: the power to which the weights are raised: 0 makes all alike, a large one leaves the largest.
+            pointed: pairs (step, place): at that step all the weight is on that piece; -1 spreads it evenly.
+            forced: ids of the first output pieces, in the place of the likeliest.
+
+        Returns:
+            A :class:`Translation`, whose ``attention`` has a column for each piece, 0 for what is unread.
+        """
         w, pieces = self.weights, self.cut(text)
-        states, end = self.states(self.ids(pieces))
+        unread, pointed = unread or self.score is None, dict(pointed)
+        places = [i for i in range(len(pieces)) if not (unread and i in out)]
+        states, end = self.states(self.ids([pieces[i] for i in places]))
         starts = [w[f"decoder.bridge.{n}.weight"] @ end + w[f"decoder.bridge.{n}.bias"] for n in (0, 1)
                   if f"decoder.bridge.{n}.weight" in w]  # fmt: skip
         state, context = np.array([np.tanh(starts[0]), starts[-1]]), end
         parameters = [w[f"decoder.rnn.{kind}_l0"] for kind in KINDS]
         output, probabilities, looks, last = [], [], [], self.target_ids["<s>"]
         while len(output) < self.max_length and last != self.target_ids["</s>"]:
+            n = len(output)
             if self.score is not None:
-                looks.append(self.look(state[0], states))
-                context = looks[-1] @ states
+                only = pointed.get(n, len(pieces))
+                only = None if only in out or only not in range(-1, len(pieces)) else only
+                mask = [i not in out and only in (None, -1, i) for i in places]
+                weights = self.look(state[0], states, mask, 0.0 if only == -1 else sharpness)
+                context = weights @ states
+                looks.append(np.zeros(len(pieces)))
+                looks[-1][places] = weights
             x = np.concatenate([w["decoder.embedding.weight"][last], context])
             state = STEPS[self.cells[1]](x, *state, *parameters)
             z = w.get("decoder.output.weight", w["decoder.embedding.weight"]) @ state[0] + w["decoder.bias"]
             p = np.exp(z - z.max())
             probabilities.append(p / p.sum())
-            last = int(p.argmax())
+            last = forced[n] if n < len(forced) else int(p.argmax())
             output.append(self.target[last])
         written = [piece for piece in output if piece not in units.SPECIALS]
         said, attention = units.join(written, self.target_unit), np.array(looks) if self.score else None
@@ -241,10 +266,8 @@ def translation_model(system, *, examples=(), bits=5, counts=None, score=None):
     cost = [-10 if counts is None else round(math.log((seen[piece] + 0.1) / (total + 1)), 1) for piece in source]
     header = {"source": source, "target": target, "cost": cost}
     header = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    data = len(header).to_bytes(4, "little") + header + pack(arrays, 8, 2 ** (bits - 1) - 1)
+    data = _deflated(len(header).to_bytes(4, "little") + header, pack(arrays, 8, 2 ** (bits - 1) - 1))
     shapes = tuple((name, array.shape) for name, array in arrays.items())
-    packer = zlib.compressobj(9, strategy=zlib.Z_HUFFMAN_ONLY)  # weights repeat themselves nowhere
-    data = packer.compress(data) + packer.flush()
     return TranslationModel(
         cells, source_unit, target_unit, bits, shapes, int(system.max_length), data, tuple(examples), score
     )
@@ -340,6 +363,14 @@ def _visible(piece):
     """A piece without white space, escapes and control characters, and never nothing."""
     name = {"▁": "␣", "▔a▔": "⏎", "▔9▔": "⇥"}.get(piece) or units.join([piece], "word")
     return "".join(c if c.isprintable() else "·" for c in name) or "∅"
+
+
+def _deflated(words, numbers):
+    """Both as one zlib stream: words repeat themselves, weights do not and only their frequencies are of use."""
+    first = zlib.compressobj(9, zlib.DEFLATED, -15)
+    second = zlib.compressobj(9, zlib.DEFLATED, -15, strategy=zlib.Z_HUFFMAN_ONLY)
+    body = first.compress(words) + first.flush(zlib.Z_FULL_FLUSH) + second.compress(numbers) + second.flush()
+    return b"\x78\xda" + body + zlib.adler32(words + numbers).to_bytes(4, "big")
 
 
 def _score(model, weights, score):
