@@ -14,8 +14,8 @@ from lmcourse.widgets.stepper import AttentionStepper
 from lmcourse.widgets.translation import TranslationExplorer, TranslationModel, translation_model
 
 __all__ = [
-    "AttentionStepper",
     "AlignmentExplorer",
+    "AttentionStepper",
     "AttentionExplorer",
     "ChatBox",
     "ClipPlayer",
