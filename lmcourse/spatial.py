@@ -123,7 +123,7 @@ class PlaceScore(GeneralScore):
 
     def forward(self, query, keys):
         """From the query (B, D') and the keys (B, S, D') to scores (B, S)."""
-        return torch.linalg.vecdot(keys, query[:, None])
+        return torch.linalg.vecdot(keys, query[:, None].to(keys.dtype))
 
 
 # --- where it looks ---
@@ -275,7 +275,7 @@ def grade_places(system, scenes, frames=video.FRAMES, seed=0):
             "shuffled": [hits(weights, own)[0] for weights, (_, own, _) in zip(dealt, rows, strict=True)],
         }
         result[kind] = {"words": len(rows)} | {name: round(float(np.mean(of)), 4) for name, of in figures.items()}
-        result[kind]["frames"] = np.mean([row[0].sum((1, 2)) for row in rows], 0).round(3).tolist()
+        result[kind]["frames"] = np.mean([row[0].sum((1, 2)) for row in rows], 0, dtype=float).round(3).tolist()
     return result
 
 
@@ -318,7 +318,7 @@ def overlay(clip, words, weights, columns=6, title=None):
         light = (smooth / max(smooth.max(), 1e-12))[..., None]
         large = clip[frame].repeat(4, 0).repeat(4, 1) / 255
         grey = large.mean(2, keepdims=True)
-        picture.imshow(light * large + (1 - light) * (0.35 * grey + 0.05))
+        picture.imshow(light * large + (1 - light) * (0.55 * grey + 0.05))
         for color, width in (("black", 2.6), ("white", 1.1)):  # seen on any colour
             picture.contour(light[..., 0], [0.5], colors=color, linewidths=width)
         picture.set_title(word, loc="center", fontsize=10, pad=3)

@@ -190,6 +190,16 @@ def test_one_batch_can_be_overfitted(films):
     assert system([clip for clip, _ in films]) == [said for _, said in films]
 
 
+@pytest.mark.parametrize("score", ["general", "additive"])
+def test_it_trains_in_mixed_precision(films, score):
+    torch.manual_seed(0)
+    small = {"width": 12, "hidden": 16, "channels": [4, 4, 8], "embedding": 6, "score": score}
+    system = spatial.build(small | {"tokens": video.words()})
+    batches = list(system.batches(system.encode(films), 6))
+    history = fit(system.model, lambda _: batches, steps=6, lr=5e-3, precision="bfloat16", device="cpu", progress=False)
+    assert history[-1]["loss"] < history[0]["loss"]
+
+
 def test_it_fits_the_searches_and_the_file_of_a_system(system, films, tmp_path):
     clips = [clip for clip, _ in films[:3]]
     beams = system.search(clips, beam=2)
@@ -369,6 +379,7 @@ def test_overlay_shows_for_each_word_the_frame_with_the_largest_weight():
     assert np.allclose(red[72, 40], clip[2, 18, 10] / 255, atol=0.08)
     assert np.ptp(blue[72, 40]) < 0.02 and blue[72, 40].mean() < red[72, 40].mean()
     assert np.allclose(even, clip[0].repeat(4, 0).repeat(4, 1) / 255, atol=0.02)
+    assert np.allclose(blue[2, 2], clip[0, 0, 0].mean() / 255 * 0.55 + 0.05, atol=0.02)
     bars = [[bar.get_height() for bar in axis.patches] for axis in figure.axes if axis.patches]
     assert bars[0] == [0, 0, 1, 0] and bars[1] == [1, 0, 0, 0] and np.allclose(bars[2], 0.25)
     plt.close(figure)
