@@ -79,6 +79,8 @@ const LINKS_STYLE = `
 .lml { display: grid; gap: 1rem; direction: ltr; }
 .lml-lines { position: relative; display: grid; min-width: 0;
   grid-template-columns: minmax(0, 1fr) minmax(4.5rem, 1fr) minmax(0, 1fr); align-items: center; }
+.lml-title { padding: 0 0.45rem 0.2rem; color: var(--lm-muted); font-size: 0.85rem; text-align: start; }
+.lml-title:first-child { text-align: end; }
 .lml-canvas, .lml-map { display: block; width: 100%; }
 .lml-map { cursor: crosshair; touch-action: pan-y; border-radius: 0.3rem; }
 .lml-column { display: grid; grid-auto-rows: minmax(0, 1fr); min-width: 0; }
@@ -116,7 +118,8 @@ const LINKS_STYLE = `
  * are numbers or null, both null when nothing is (any more) or when Escape lets go. What is only pointed at is shown at
  * once, without the widget; what is taken is shown when the widget draws it.
  *
- * strings: { queries, keys, map }, the names of the two columns and of the map, for those who do not see them. The queries
+ * strings: { queries, keys, map, titles? }, the names of the two columns and of the map, for those who do not see them, and
+ * what stands above the columns, [of the queries, of the keys]. The queries
  * stand on the left, or, turned, on the right.
  *
  * draw({ queries: [{shown, said, dim?, mark?: "chosen" or "stray"}], keys: [...], layers: [{weights: Float32Array rows * columns, colour?}],
@@ -128,7 +131,10 @@ export function linksView({ strings = {}, turned = false, act }) {
   const columns = ["query", "key"].map((side) =>
     h("div", { className: `lml-column lml-${side}`, aria: { role: "listbox", label: strings[side === "query" ? "queries" : "keys"] ?? side } }));
   const across = [columns[0], canvas, columns[1]];
-  const lines = h("div", { className: `lml-lines${turned ? " lml-turned" : ""}` }, ...(turned ? across.reverse() : across));
+  const titles = (strings.titles ?? []).map((title) => h("span", { className: "lml-title", aria: { hidden: "true" } }, title));
+  if (turned) titles.reverse();
+  titles.splice(1, 0, ...titles.slice(1).map(() => h("span")));
+  const lines = h("div", { className: `lml-lines${turned ? " lml-turned" : ""}` }, ...titles, ...(turned ? across.reverse() : across));
   const map = h("canvas", { className: "lml-map", tabIndex: 0, aria: { role: "application", label: strings.map ?? "map" } });
   const mapFrame = h("div", {}, map);
   const element = h("div", { className: "lml" }, h("style", { textContent: LINKS_STYLE }), lines, mapFrame);
@@ -391,8 +397,10 @@ export function linksView({ strings = {}, turned = false, act }) {
     const { received, spread } = linkMarginals(mean, rowsOf(), columnsOf());
     const most = [Math.max(...received) || 1, Math.max(...spread) || 1];
     context.fillStyle = paints().muted;
+    context.globalAlpha = 0.55;
     received.forEach((w, k) => context.fillRect(left + k * cell, bottom + 3, cell - gap, (strip - 4) * (w / most[0])));
     spread.forEach((w, q) => context.fillRect(right + 3, above + q * cell, (strip - 4) * (w / most[1]), cell - gap));
+    context.globalAlpha = 1;
     context.strokeStyle = paints().gold;
     context.lineWidth = Math.max(1.5, Math.min(2.5, cell / 8));
     for (const i of gold) {
