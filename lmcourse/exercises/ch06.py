@@ -138,7 +138,11 @@ ONE = Exercise(
         Mistake(
             "no exp",
             "You divide the scores themselves by their sum. Scores can be below 0, and weights cannot.",
-            (_weighted(lambda s, m: s * m / (s * m).sum(-1, keepdims=True)),),
+            (
+                _weighted(lambda s, m: s * m / (s * m).sum(-1, keepdims=True)),
+                _weighted(lambda s, m: s * m / s.sum(-1, keepdims=True)),
+                _weighted(lambda s, m: s * m / (s * m).sum()),
+            ),
         ),
         Mistake(
             "not normalised",
@@ -705,6 +709,9 @@ def _maps(rng):
     weights = _same_steps(rng, (6, 5), 6, 6, noise=0)
     weights[:, 3] = _fine(rng, (6, 5), 1, 6)[:, 0]  # out and back again
     cases.append(case(weights, (6, 5), "slow"))
+    weights = _same_steps(rng, (12, 11, 10, 12), 8, 12)
+    weights[0, 3] = 0.7 * weights[0, 3] + 0.3 * np.eye(12)[weights[0, 3].argmin()]  # once, in one sentence
+    cases.append(case(weights, (12, 11, 10, 12), "slow"))
 
     weights = _fine(rng, (6, 1, 4), 4, 6)
     cases.append(case(weights, (6, 1, 4), "one sentence"))
@@ -782,7 +789,7 @@ FIVE = Exercise(
         "stuck": "Steps that all look at the same places go unseen; a little noise is no difference.",
         "one step": "A map of a single step is called stuck, though nothing in it is repeated.",
         "favourite": "A map is called stuck because the same place wins at every step, but its weights change.",
-        "slow": "A map is called stuck that does move: slowly, or out and back again.",
+        "slow": "A map is called stuck that does move: slowly, or at a single step.",
         "one sentence": "One sentence that has no choice, or makes none, does not decide about the map.",
         "rounding": "What stays within the limits is rounding and no fault, and it hides none.",
     },
