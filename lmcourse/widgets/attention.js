@@ -71,6 +71,13 @@ const short = (text, most) => {
   const all = letters(text.slice(0, 200));
   return all.length > most ? `${all.slice(0, most - 1).join("")}…` : text;
 };
+/** About how wide a text is: an SVG cannot know its reader's fonts. */
+const widthOf = (text, size) => size * letters(text).reduce((sum, letter) => sum + (letter > "\u1100" ? 1.05 : 0.63), 0);
+const fitted = (text, size, room) => {
+  let most = letters(text.slice(0, 200)).length;
+  while (most > 1 && widthOf(short(text, most), size) > room) most--;
+  return short(text, most);
+};
 const escaped = (text) =>
   text.replace(/[\ud800-\udfff]/gu, "\ufffd").replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, "·")
     .replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
@@ -82,8 +89,9 @@ const escaped = (text) =>
 export function drawing({ queries, keys, layers, gold, view, threshold, query, key, title }, inks) {
   const [rows, columns] = [queries.length, keys.length];
   const mean = linkMean(layers);
-  const names = [queries, keys].map((side) => side.map(({ shown }) => short(shown, 18)));
+  const names = [queries, keys].map((side) => side.map(({ shown }) => fitted(shown, 14, 140)));
   const looked = (q, k) => (query ?? q) === q && (key ?? k) === k;
+  const least = query === null || key === null ? threshold : 0;
   const parts = [];
   const text = (x, y, content, more = "") => parts.push(`<text x="${x}" y="${y}" ${more}>${escaped(content)}</text>`);
   const round = (x) => Math.round(100 * x) / 100;
@@ -99,7 +107,7 @@ export function drawing({ queries, keys, layers, gold, view, threshold, query, k
       const offset = (layer - (layers.length - 1) / 2) * Math.min(3, (layout.row - 8) / layers.length);
       weights.forEach((w, i) => {
         const [q, k] = [Math.floor(i / columns), i % columns];
-        if (w < threshold || w < 0.002 || !looked(q, k)) return;
+        if (w < least || w < 0.002 || !looked(q, k)) return;
         const style = `stroke="${ink ?? inks.accent}" stroke-opacity="${round(Math.min(1, 0.1 + 0.9 * w))}"`;
         parts.push(`<path class="line" d="${curve(q, k, offset)}" ${style} stroke-width="${round(0.8 + 5 * Math.min(1, w))}"/>`);
       });
@@ -115,7 +123,7 @@ export function drawing({ queries, keys, layers, gold, view, threshold, query, k
   }
   if (view !== "lines") {
     const from = view === "map" ? 12 : 560;
-    const longest = (side) => Math.max(16, ...side.map((name) => 10 * letters(name).length));
+    const longest = (side) => Math.max(16, ...side.map((name) => widthOf(name, 13)));
     const places = mapPlaces(Math.max(200, 170 + 30 * columns), rows, columns, names.map(longest));
     const { left, top, cell, right, bottom, strip } = places;
     const most = mean.reduce((a, b) => Math.max(a, b), 0) || 1;
@@ -134,10 +142,10 @@ export function drawing({ queries, keys, layers, gold, view, threshold, query, k
     received.forEach((w, k) => parts.push(`<rect x="${round(x + k * cell)}" y="${round(32 + bottom + 3)}" width="${round(cell - 1)}" height="${round(((strip - 4) * w) / tops[0])}" fill="${inks.muted}" fill-opacity="0.55"/>`));
     spread.forEach((w, q) => parts.push(`<rect x="${round(from + right + 3)}" y="${round(y + q * cell)}" width="${round(((strip - 4) * w) / tops[1])}" height="${round(cell - 1)}" fill="${inks.muted}" fill-opacity="0.55"/>`));
     const size = Math.max(6, Math.min(13, cell * 0.8));
-    names[0].forEach((name, q) => text(x - 6, round(y + (q + 0.5) * cell + size / 3), name, `text-anchor="end" font-size="${round(size)}"`));
+    names[0].forEach((name, q) => text(x - 6, round(y + (q + 0.5) * cell + size / 3), fitted(name, size, left - 8), `text-anchor="end" font-size="${round(size)}"`));
     names[1].forEach((name, k) => {
       const at = `${round(x + (k + 0.5) * cell + size / 3)} ${y - 6}`;
-      text(0, 0, name, `transform="translate(${at}) rotate(-90)" font-size="${round(size)}"`);
+      text(0, 0, fitted(name, size, top - 8), `transform="translate(${at}) rotate(-90)" font-size="${round(size)}"`);
     });
     [width, height] = [Math.ceil(from + places.width + 12), Math.max(height, Math.ceil(places.height + 44))];
   }
@@ -154,8 +162,8 @@ export function drawing({ queries, keys, layers, gold, view, threshold, query, k
 const STRINGS = {
   en: {
     view: "Show", lines: "lines", map: "map", both: "both", layer: "Layer", heads: "Heads", head: (n) => `Head ${n}`,
-    alone: "Double-click or Shift: this head alone", mean: "Mean", overview: "All heads", queries: "Looks (queries)",
-    keys: "Is looked at (keys)", weights: "Map of the weights. Arrow keys go from cell to cell, Enter keeps one, Escape lets go.",
+    alone: "Double-click or Shift: this head alone", mean: "Mean", overview: "All heads", queries: "Queries (looking)",
+    keys: "Keys (looked at)", weights: "Map of the weights. Arrow keys go from cell to cell, Enter keeps one, Escape lets go.",
     threshold: "Hide below", sharpness: "Sharpness", hide: "Hide tokens", marks: "Marks such as [CLS]", nothing: "Show all",
     reset: "Start over", svg: "SVG", png: "PNG", save: (kind) => `Download as ${kind}`, saved: (name) => `Saved: ${name}`,
     failed: "The picture could not be made.",
@@ -169,16 +177,16 @@ const STRINGS = {
   },
   ko: {
     view: "보기", lines: "선", map: "표", both: "둘 다", layer: "층", heads: "헤드", head: (n) => `${n}번 헤드`,
-    alone: "두 번 누르거나 Shift와 함께 누르면 이 헤드만", mean: "평균", overview: "모든 헤드", queries: "보는 토큰(쿼리)",
-    keys: "보이는 토큰(키)", weights: "가중치 표. 화살표 키로 칸을 옮겨 다니고, Enter로 고정하고, Esc로 놓습니다.",
+    alone: "두 번 누르거나 Shift와 함께 누르면 이 헤드만", mean: "평균", overview: "모든 헤드", queries: "쿼리(보는 쪽)",
+    keys: "키(보이는 쪽)", weights: "가중치 표. 화살표 키로 칸을 옮겨 다니고, Enter로 고정하고, Esc로 놓습니다.",
     threshold: "이보다 약하면 숨김", sharpness: "날카로움", hide: "토큰 숨기기", marks: "[CLS] 같은 표시", nothing: "모두 보이기",
     reset: "처음부터", svg: "SVG", png: "PNG", save: (kind) => `${kind}로 내려받기`, saved: (name) => `저장했습니다: ${name}`,
     failed: "그림을 만들지 못했습니다.",
     gold: (n, of) => (of ? `정답 연결이 있는 토큰 ${of}개 가운데 ${n}개가 정답을 가장 많이 봅니다` : "보이는 토큰 사이에는 정답 연결이 없습니다"),
     hint: "토큰이나 칸을 가리키거나 화살표 키로 옮겨 다녀 보세요. 누르면 고정됩니다.",
-    received: (w) => `평균 ${w}을 받음`, spread: (n) => `토큰 ${n}개쯤에 퍼짐`, lost: (w) => `숨긴 토큰에 ${w}`,
+    received: (w) => `받는 가중치는 평균 ${w}`, spread: (n) => `토큰 ${n}개쯤에 퍼짐`, lost: (w) => `숨긴 토큰에 ${w}`,
     right: "정답", all: "토큰을 모두 숨겼습니다.", one: (layer, heads) => `${layer}층, ${heads}번 헤드`,
-    sums: (n, of, low, high) => `${of}개 행 가운데 ${n}개는 합이 1이 아니라 ${low}~${high}입니다. 소프트맥스를 거치지 않은 점수가 아닐까요?`,
+    sums: (n, of, low, high) => `행 ${of}개 가운데 ${n}개는 합이 1이 아니라 ${low}~${high}입니다. 소프트맥스를 거치지 않은 점수가 아닐까요?`,
     grid: (layers, heads) => `헤드 ${layers} × ${heads}개의 작은 표. 화살표 키로 옮겨 다니고 Enter로 고릅니다.`,
     from: "쿼리", to: "키", strips: "막대: 오른쪽은 쿼리가 키 몇 개에 퍼지는지, 아래는 키가 받는 가중치",
   },

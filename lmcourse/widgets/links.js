@@ -317,8 +317,8 @@ export function linksView({ strings = {}, turned = false, act }) {
     context.stroke();
   }
 
-  /** The lines of those pairs that a test lets through, the weak ones first. */
-  function paintLines(context, width, through, strong) {
+  /** The lines of those pairs that a test lets through, of at least this weight. */
+  function paintLines(context, width, through, least, strong) {
     const n = columnsOf();
     data.layers.forEach(({ weights, colour: ink }, layer) => {
       context.strokeStyle = inkOf(ink);
@@ -327,7 +327,7 @@ export function linksView({ strings = {}, turned = false, act }) {
       for (let i = 0; i < weights.length; i++) {
         const w = weights[i];
         const [q, k] = [Math.floor(i / n), i % n];
-        if (w < data.threshold || w < 0.002 || !through(q, k)) continue;
+        if (w < least || w < 0.002 || !through(q, k)) continue;
         context.globalAlpha = Math.min(1, strong ? 0.25 + 0.75 * w : 0.08 + 0.92 * w);
         context.lineWidth = 0.8 + 5 * Math.min(1, w);
         strokeLine(context, width, q, k, offset);
@@ -458,10 +458,13 @@ export function linksView({ strings = {}, turned = false, act }) {
     const free = looked.query === null && looked.key === null;
     if (!lines.hidden) {
       const width = canvas.clientWidth;
-      if (stale) paintLines(pen(kept[0], width, rows.height), width, () => true, false);
+      if (stale) paintLines(pen(kept[0], width, rows.height), width, () => true, data.threshold, false);
       const context = pen(canvas, width, rows.height);
       if (free) context.drawImage(kept[0], 0, 0, width, rows.height);
-      else paintLines(context, width, (q, k) => (looked.query ?? q) === q && (looked.key ?? k) === k, true);
+      else {
+        const least = looked.query === null || looked.key === null ? data.threshold : 0; // of one pair whatever there is
+        paintLines(context, width, (q, k) => (looked.query ?? q) === q && (looked.key ?? k) === k, least, true);
+      }
       markTokens(looked);
     }
     if (!mapFrame.hidden) {
