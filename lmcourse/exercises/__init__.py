@@ -199,6 +199,7 @@ def _general(found, expected, call):
         return "none", f"{call} returned None: is there a `return`?"
     if not isinstance(found, np.ndarray):
         kind = "a number" if np.ndim(expected) == 0 else "numbers"
+        kind = "one of the words" if isinstance(expected, str) else kind
         return "type", f"{call} returned a {type(found).__name__}, {_short(found)}, where {kind} should be."
     if found.shape != np.shape(expected):
         shape = "one number" if np.ndim(expected) == 0 else f"numbers of shape {np.shape(expected)}"
@@ -236,17 +237,18 @@ def _outcomes(exercise, function):
 def _tensor64(array):
     import torch
 
-    return torch.tensor(array, dtype=torch.float64)
+    return torch.tensor(array, dtype=torch.bool if array.dtype == bool else torch.float64)
 
 
 def _tensor32(array):
-    return _tensor64(array).float()
+    tensor = _tensor64(array)
+    return tensor if array.dtype == bool else tensor.float()
 
 
 def _numbers(value):
     """An answer as an array of float; anything that is no number stays what it is."""
     if value is None or isinstance(value, (str, bytes, dict, set, frozenset)):
-        return value
+        return str(value) if isinstance(value, str) else value  # numpy has strings of its own
     value = value.detach().cpu() if hasattr(value, "detach") else value
     try:
         array = np.asarray(value, dtype=float)
@@ -261,7 +263,7 @@ def _same(left, right, tolerance):
     left, right = _numbers(left), _numbers(right)
     if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
         return left.shape == right.shape and np.allclose(left, right, tolerance, tolerance, equal_nan=True)
-    return type(left) is type(right) and left is right
+    return type(left) is type(right) and (left == right if isinstance(left, str) else left is right)
 
 
 def _said(found):
@@ -274,6 +276,6 @@ def _call(name, args):
 
 def _short(value, length=160):
     if isinstance(value, np.ndarray):
-        value = np.round(value, 4).tolist()
+        value = (value if value.dtype == bool else np.round(value, 4)).tolist()
     text = repr(value)
     return text if len(text) <= length else f"{text[: length - 4]} ..."

@@ -12,17 +12,6 @@ def _numbers(rng, *shape, low=-1.5, high=1.5):
     return np.array([rng.uniform(low, high) for _ in range(size)]).reshape(shape)
 
 
-class _Mask(np.ndarray):
-    """An array of True and False that a message can print: to round it leaves it as it is."""
-
-    def round(self, decimals=0, out=None):
-        return self if self.dtype == bool else super().round(decimals, out)
-
-
-def _mask(values):
-    return np.array(values, bool).view(_Mask)
-
-
 def _softmax(scores, mask=True, axis=-1):
     """The softmax where the mask is True; what is masked altogether is 0."""
     scores = np.where(mask, scores, -1e30)
@@ -50,7 +39,7 @@ def masked_softmax(scores, mask):
 
 def _masked(rng):
     def case(scores, mask, edge=""):
-        return Case((np.array(scores, float), _mask(mask)), edge)
+        return Case((np.array(scores, float), np.array(mask, bool)), edge)
 
     # As many rows as columns, so that a wrong axis still fits; something and nothing in every row and every column.
     square = [[1, 1, 0], [0, 1, 1], [1, 0, 1]]
@@ -648,7 +637,7 @@ def _same_steps(rng, lengths, steps, places, noise=0.004):
 
 def _maps(rng):
     def case(weights, lengths, edge=""):
-        return Case((weights, _mask(_real(lengths, weights.shape[2]))), edge)
+        return Case((weights, np.array(_real(lengths, weights.shape[2]))), edge)
 
     cases = [case(_fine(rng, (7, 5, 3), 4, 7), (7, 5, 3))]
     factors = _numbers(rng, 3, 4, 1, low=2, high=4)
