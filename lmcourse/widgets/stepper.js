@@ -10,9 +10,11 @@ import { join } from "./pieces.js";
 export const STAGES = 7;
 
 /** The rows of a matrix out of the bytes that stepper.py packs. */
-export function readRows({ shape: [rows, columns], exact, data }) {
+export function readRows({ shape: [rows, columns], size, data }) {
   const view = new DataView(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength);
-  const value = (k) => (exact ? view.getFloat64(8 * k, true) : fromHalf(view.getUint16(2 * k, true)));
+  const value = {
+    8: (k) => view.getFloat64(8 * k, true), 4: (k) => view.getFloat32(4 * k, true), 2: (k) => fromHalf(view.getUint16(2 * k, true)),
+  }[size];
   return Array.from({ length: rows }, (_, r) => Float64Array.from({ length: columns }, (_, c) => value(r * columns + c)));
 }
 
@@ -493,10 +495,10 @@ function render({ model, el }) {
       queries: () => [queries[step()], T.queryIs],
       hidden: () => [hidden[step()], T.hiddenIs],
     }[kind]();
-    readout.textContent = !peek && stage() < 4 ? T.tap : T.unitIs(what, k + 1, fixed(values[k], Math.max(digits, 3)));
+    readout.textContent = !peek && stage() < 4 ? T.tap : T.unitIs(what, k + 1, fix(values[k]));
     if (slider) {
       slider.setAttribute("aria-valuenow", unit() + 1);
-      slider.setAttribute("aria-valuetext", T.unitIs(T.context, unit() + 1, fixed(context[unit()], Math.max(digits, 3))));
+      slider.setAttribute("aria-valuetext", T.unitIs(T.context, unit() + 1, fix(context[unit()])));
     }
   }
 

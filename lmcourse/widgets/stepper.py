@@ -124,7 +124,9 @@ class AttentionStepper(Explorer):
         numbers = D <= FEW and widest <= MOST if numbers is None else bool(numbers)
         kept = {"states": states, "scores": scores, "queries": queries, "hidden": hidden}
         kept |= parts if numbers else {}
-        arrays = {name: _packed(each, numbers or name == "scores") for name, each in kept.items() if each is not None}
+        # Numbers that can be read are those that were passed; the longer a vector, the less of it is read.
+        sizes = {name: 8 if numbers or name == "scores" else 4 if name == "states" else 2 for name in kept}
+        arrays = {name: _packed(each, sizes[name]) for name, each in kept.items() if each is not None}
         predictions = _predictions(predictions, target)
         words = json.dumps([source, target, predictions], ensure_ascii=False)
         self.check_room(
@@ -132,8 +134,8 @@ class AttentionStepper(Explorer):
             f"{S} states of {D} numbers and {T} steps",
             "take a shorter sentence",
         )
-        parts = ("step", step, T, "step"), ("piece", piece, S, "piece of the source"), ("unit", unit, D, "number")
-        for name, value, count, what in parts:
+        places = ("step", step, T, "step"), ("piece", piece, S, "piece of the source"), ("unit", unit, D, "number")
+        for name, value, count, what in places:
             if value is not None and (isinstance(value, bool) or value not in range(count)):
                 raise ValueError(f"{name}: there is no {what} {value!r}: there are {count}, from 0")
         what_if = () if what_if is None else what_if
@@ -263,9 +265,9 @@ def _numbers(values, what, *shape):
     return array
 
 
-def _packed(array, exact):
-    """A matrix as bytes, row by row: float64 where numbers are read, float16 where they are colours."""
-    return {"shape": list(array.shape), "exact": exact, "data": array.astype("<f8" if exact else "<f2").tobytes()}
+def _packed(array, size):
+    """A matrix as bytes, row by row: floating-point numbers of so many bytes."""
+    return {"shape": list(array.shape), "size": size, "data": array.astype(f"<f{size}").tobytes()}
 
 
 def _scorer(scorer, queries, states):
