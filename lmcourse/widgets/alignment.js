@@ -80,17 +80,17 @@ const STRINGS = {
     stray: (w) => `Unknown to the network, which reads <unk> there: ${w}`, long: (n) => `The network reads the first ${n} pieces.`,
     empty: "Nothing to read yet. Type a sentence above, or take an example.", loading: "The network is being unpacked.",
     old: "This browser cannot unpack the network; a newer one can.", nothing: "(nothing)",
-    translation: "Translation", now: "now", learned: "as learned", reference: "Right answer", same: "equal", differs: "differs",
-    undo: "As learned", reads: "reads", writes: "writes", view: "Show", lines: "lines", map: "map", both: "both",
-    links: "Where each written word looked", tap: "tap a piece to take it out, a word to see its weights",
+    translation: "Translation", now: "Now", learned: "As learned", reference: "Right answer", same: "equal", differs: "differs",
+    undo: "As learned", reads: "Pieces that the encoder reads", writes: "Words that the decoder writes", view: "Show", lines: "lines", map: "map", both: "both",
+    links: "Where each written word looked", tap: "tap a piece to take it out, a word to see its weights, again for all",
     threshold: "Hide below", sharpness: "Sharpness", alike: "all alike", asLearned: "as learned", hard: "the largest only",
-    unread: "What is taken out is not even read", out: "taken out", unknown: "unknown", forced: "your choice",
-    bound: "looks where you said", gold: (n, of) => `${n} of ${of} words that have a right piece look most at one`,
-    goldMark: "right", otherCut: "The right links count other pieces than the page has cut.",
+    unread: "Also unread", unreadHint: "What is taken out is not read either", out: "taken out", unknown: "unknown", forced: "your choice",
+    bound: "looks where you said", gold: (n, of) => `${n} of ${of} words that have a right piece look most at one. Right links are dashed, or framed in the map.`,
+    otherCut: "The right links count other pieces than the page has cut.",
     looks: "Where it looks", looksHint: "take one: all weight on it", next: "Next word", nextHint: "take one: go on from it",
-    word: (n, of) => `Word ${n} of ${of}`, unsure: "the least sure", only: (w) => `all weight on ${w}`,
-    spread: "All alike", free: "By itself", says: (a, b) => `${a} gives: ${b}.`, before: (a) => `As learned: ${a}.`,
-    sees: (word, list) => `${word} looks at ${list}.`, all: "All words",
+    word: (n, of) => `Word ${n} of ${of}:`, unsure: "of which it was the least sure", only: (w) => `all weight on ${w}`,
+    spread: "All alike", free: "As it would", says: (a, b) => `${a} gives: ${b}.`, before: (a) => `As learned: ${a}.`,
+    sees: (word, list) => `${word} looks at ${list}.`,
   },
   ko: {
     try: "예", type: "문장을 써 보세요", text: "번역할 문장", reset: "처음부터", end: "끝", start: "시작",
@@ -98,16 +98,16 @@ const STRINGS = {
     empty: "아직 읽을 것이 없습니다. 위에 문장을 쓰거나 예를 골라 보세요.", loading: "신경망을 푸는 중입니다.",
     old: "이 브라우저는 신경망을 풀지 못합니다. 더 새로운 브라우저에서는 됩니다.", nothing: "(없음)",
     translation: "번역", now: "지금", learned: "배운 대로", reference: "정답", same: "같음", differs: "다름",
-    undo: "배운 대로", reads: "읽은 조각", writes: "쓴 단어", view: "보기", lines: "선", map: "표", both: "둘 다",
-    links: "단어마다 어디를 보았나", tap: "조각을 누르면 빠지고, 단어를 누르면 가중치가 보입니다",
+    undo: "배운 대로", reads: "인코더가 읽는 조각", writes: "디코더가 쓰는 단어", view: "보기", lines: "선", map: "표", both: "둘 다",
+    links: "단어마다 어디를 보았나", tap: "조각을 누르면 빠지고, 단어를 누르면 그 가중치만 보입니다. 다시 누르면 모두 보입니다",
     threshold: "이보다 약하면 숨김", sharpness: "날카로움", alike: "모두 똑같이", asLearned: "배운 대로", hard: "가장 큰 것만",
-    unread: "뺀 조각은 읽지도 않기", out: "빠짐", unknown: "모르는 조각", forced: "내가 고름",
-    bound: "내가 정한 곳을 봄", gold: (n, of) => `정답 조각이 있는 단어 ${of}개 가운데 ${n}개가 정답을 가장 많이 봅니다`,
-    goldMark: "정답", otherCut: "정답 연결은 이 페이지와 다르게 자른 조각을 가리킵니다.",
+    unread: "읽지도 않기", unreadHint: "뺀 조각은 인코더도 읽지 않습니다", out: "빠짐", unknown: "모르는 조각", forced: "내가 고름",
+    bound: "내가 정한 곳을 봄", gold: (n, of) => `정답 조각이 있는 단어 ${of}개 가운데 ${n}개가 정답을 가장 많이 봅니다. 정답은 점선으로, 표에서는 테두리로 보입니다.`,
+    otherCut: "정답 연결은 이 페이지와 다르게 자른 조각을 가리킵니다.",
     looks: "보는 곳", looksHint: "누르면 가중치가 모두 그리로", next: "다음 단어", nextHint: "누르면 그 단어로 이어 씀",
-    word: (n, of) => `${of}개 가운데 ${n}번째 단어`, unsure: "가장 망설인 단어", only: (w) => `가중치를 모두 ${w}에`,
-    spread: "모두 똑같이", free: "스스로", says: (a, b) => `${a} → ${b}.`, before: (a) => `배운 대로: ${a}.`,
-    sees: (word, list) => `${word} → ${list}.`, all: "모든 단어",
+    word: (n, of) => `단어 ${of}개 가운데 ${n}번째:`, unsure: "가장 망설인 단어", only: (w) => `가중치를 모두 ${w}에`,
+    spread: "모두 똑같이", free: "스스로 보는 대로", says: (a, b) => `${a} → ${b}.`, before: (a) => `배운 대로: ${a}.`,
+    sees: (word, list) => `${word} → ${list}.`,
   },
 };
 
@@ -263,7 +263,7 @@ function render({ model, el }) {
   }));
 
   const links = linksView({
-    strings: { queries: T.writes, keys: T.reads, map: T.map },
+    strings: { queries: T.writes, keys: T.reads, map: T.links },
     turned: true, // it is read on the left and written on the right
     act: ({ kind, query, key }) => {
       if (kind === "query" || kind === "cell") act(choose)(query, kind);
@@ -275,14 +275,15 @@ function render({ model, el }) {
     const input = h("input", { type: "range", min: 0, max: most, step, className: "lm-heat", aria: { label } });
     const shown = h("span", { className: "lm-number" });
     input.addEventListener("input", act(() => change(Number(input.value))));
-    return { input, shown, element: h("label", {}, h("span", {}, label), input, shown) };
+    return { input, shown, element: h("label", {}, h("span", { aria: { hidden: "true" } }, label), input, shown) };
   };
   const threshold = slider(T.threshold, 0.5, 0.01, (x) => set({ threshold: x }));
   const sharpness = slider(T.sharpness, 2 * HALF, 1, (n) => meddle({ sharpness: sharpnessAt(n) }));
+  threshold.element.className = "lma-plain";
   const sharpNote = h("small");
   sharpness.element.append(sharpNote);
-  const unread = h("input", { type: "checkbox" });
-  unread.addEventListener("change", act(() => meddle({ unread: unread.checked })));
+  const unread = button("eye", T.unread, act(() => meddle({ unread: !model.get("unread") })));
+  unread.title = T.unreadHint;
   const goldNote = h("p", { className: "lma-gold" });
 
   const wordTitle = h("h4");
@@ -300,18 +301,18 @@ function render({ model, el }) {
   const figure = h("section", { className: "lma-figure" },
     h("h4", {}, T.links, " ", h("small", {}, T.tap)), links.element, goldNote,
     h("div", { className: "lma-tools" }, viewChoice, threshold.element));
-  const meddling = h("div", { className: "lma-tools lma-meddle" }, sharpness.element,
-    h("label", { className: "lma-check" }, unread, h("span", {}, T.unread)));
+  const meddling = h("div", { className: "lma-tools lma-meddle" }, sharpness.element);
   const body = h("div", { className: "lma-body" },
     h("section", {}, h("h4", {}, T.looks, " ", h("small", {}, T.looksHint)), lookBars,
       h("div", { className: "lma-bind" }, spreadButton, freeButton)),
     h("section", {}, h("h4", {}, T.next, " ", h("small", {}, T.nextHint)), wordBars));
   const filled = h("div", { hidden: true }, h("section", { className: "lma-box lma-said" }, output, before, reference),
-    figure, meddling, wordTitle, body);
+    figure, meddling);
+  const details = h("div", { hidden: true }, wordTitle, body);
 
   el.classList.add("lm-explorer", "lma");
   el.replaceChildren(chips, h("section", { className: "lma-box" }, field, complaint), emptyNote, filled,
-    h("div", { className: "lm-actions" }, undoButton, resetButton), status);
+    h("div", { className: "lm-actions" }, unread, undoButton, resetButton), details, status);
   const release = hold(el);
 
   // ---- drawing
@@ -320,7 +321,7 @@ function render({ model, el }) {
     if (!bars.children[n]) {
       const made = h("button", { type: "button", className: "lma-row", tabIndex: -1 },
         h("b"), h("span", { className: "lma-track" }, h("i")), h("span", { className: "lma-value" }));
-      made.addEventListener("click", act(() => bars.take(made.value)));
+      made.addEventListener("click", act(() => bars.take(made.choice)));
       bars.append(h("li", {}, made));
     }
     return bars.children[n].firstChild;
@@ -331,7 +332,7 @@ function render({ model, el }) {
     while (bars.children.length > rows.length) bars.lastChild.remove();
     rows.forEach(({ value, piece, part, number, pressed, dim = false, marks = [] }, n) => {
       const element = row(bars, n);
-      element.value = value;
+      element.choice = value; // its own value would become a string
       spell(element.children[0], piece);
       element.children[1].firstChild.style.setProperty("--p", part);
       element.children[2].textContent = number;
@@ -397,7 +398,7 @@ function render({ model, el }) {
     sharpness.shown.textContent = String(Number(sharp.toPrecision(2)));
     sharpNote.textContent = sharp === 0 ? T.alike : sharp === 1 ? T.asLearned : sharp === SHARPEST ? T.hard : "";
     sharpness.input.setAttribute("aria-valuetext", [sharpness.shown.textContent, sharpNote.textContent].filter(Boolean).join(", "));
-    unread.checked = model.get("unread");
+    unread.setAttribute("aria-pressed", String(model.get("unread")));
   }
 
   function drawWord() {
@@ -407,11 +408,11 @@ function render({ model, el }) {
     const bound = boundTo(model.get("pointed"), out, place);
     const [shown, said] = say(net.target[id]);
     const word = spelled(h("b", { className: shown === said ? "" : "lm-special" }), shown, 24);
-    const details = [
+    const notes = [
       ...(model.get("step") === null ? [T.unsure] : []),
       ...(bound === undefined ? [] : [bound < 0 ? T.spread : T.only(say(pieces[bound])[0])]),
     ];
-    wordTitle.replaceChildren(T.word(place + 1, written.length), " ", word, " ", h("small", {}, details.join(", ")));
+    wordTitle.replaceChildren(T.word(place + 1, written.length), " ", word, " ", h("small", {}, notes.join(", ")));
     fill(lookBars, places().map((i) => ({
       value: i, piece: pieces[i], part: weights[i], number: weights[i].toFixed(2), pressed: bound === i,
       dim: out.includes(i), marks: out.includes(i) ? [T.out] : [],
@@ -433,7 +434,7 @@ function render({ model, el }) {
     const none = !pieces.length;
     emptyNote.hidden = !none;
     emptyNote.textContent = T.empty;
-    filled.hidden = none;
+    filled.hidden = details.hidden = unread.hidden = none;
     if (none) undoButton.hidden = true;
     else {
       drawSaid();
