@@ -56,10 +56,11 @@ export const sliderAt = (x) => Math.round(20 * Math.log10(x));
 /** Numbers of the marks among tokens: [CLS], </s>, <|endoftext|>. */
 export const marksOf = (tokens) => tokens.flatMap((token, i) => (/^(\[[^\]\s]+\]|<[^<>\s]+>)$/.test(token) ? [i] : []));
 
+const SIGNS = new Map([["", "∅"], [" ", "␣"], ["Ċ", "⏎"]]);
 /** A token as it is shown: without the mark of a word's beginning, never nothing, on one line (as attention.py does). */
 export function visible(token) {
   const marked = /^[▁Ġ]/.test(token) && token.length > 1 ? token.slice(1) : token;
-  const kept = { "": "∅", " ": "␣", "Ċ": "⏎" }[marked] ?? marked;
+  const kept = SIGNS.get(marked) ?? marked;
   return kept.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replace(/(?![\u200c\u200d])[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, "·");
 }
 
@@ -297,7 +298,7 @@ function render({ model, el }) {
   const words = document.createTextNode("");
   const readout = h("p", { className: "lmx-readout" }, words);
   const grade = h("p", { className: "lmx-grade" });
-  const note = h("p", { className: "lmx-note lm-complaint", aria: { role: "note" } });
+  const note = h("p", { className: "lmx-note", aria: { role: "note" } });
   const empty = h("p", { className: "lmx-empty" }, T.all);
   const announce = (text) => {
     if (status.textContent !== text) status.textContent = text;

@@ -33,8 +33,8 @@ class AttentionExplorer(Explorer):
     ``explorer.heads``. :meth:`save` writes one file that needs no network.
 
     Args:
-        weights: each query's weights on the keys: (T, S), (H, T, S) or (L, H, T, S) for L layers, H heads, T queries and
-            S keys. A tensor of any type and device, an array, lists, or a tuple of the tensors of the layers, as
+        weights: each query's weights on the keys: (T, S), (H, T, S) or (L, H, T, S) for L layers, H heads, T queries
+            and S keys. A tensor of any type and device, an array, lists, or a tuple of the tensors of the layers, as
             ``transformers`` returns with ``output_attentions=True``; there a batch axis of one is left out.
         tokens: T strings, the queries; of self-attention the keys as well.
         key_tokens: S strings, where the keys are other tokens than the queries, as in translation.
@@ -52,8 +52,8 @@ class AttentionExplorer(Explorer):
         language: of the buttons, ``"en"`` or ``"ko"``; empty means the language of the page.
 
     Raises:
-        ValueError: shapes that do not fit the tokens, negative numbers or such that are not finite, more than 256 tokens
-            on a side or 1,024 heads, weights that make more than 200 KB; or another argument is out of range.
+        ValueError: shapes that do not fit the tokens, negative numbers or such that are not finite, more than 256
+            tokens on a side or 1,024 heads, weights that make more than 200 KB; or another argument is out of range.
 
     Weights are stored in steps of 1/255 of the largest one, or of 1 if that is less. That no row sums to more or less
     than 1 is not demanded, but the page says so, since such weights are most often scores from before the softmax.
@@ -257,8 +257,8 @@ class AttentionExplorer(Explorer):
         """Write what is shown now into one file.
 
         Args:
-            path: ends in ``.html`` for the explorer itself, a page that asks no other host for anything and can be opened
-                without a network; in ``.svg`` or ``.png`` for a picture.
+            path: ends in ``.html`` for the explorer itself, a page that asks no other host for anything and can be
+                opened without a network; in ``.svg`` or ``.png`` for a picture.
 
         Returns:
             The path.
@@ -323,7 +323,10 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
-<style>body {{ margin: clamp(0.5rem, 3vw, 2rem); }} .lm-explorer {{ margin: 0 auto; max-width: 64rem !important; }}</style>
+<style>
+body {{ margin: clamp(0.5rem, 3vw, 2rem); }}
+.lm-explorer {{ margin: 0 auto; max-width: 64rem !important; }}
+</style>
 <script>
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const follow = () => (document.documentElement.dataset.theme = dark.matches ? "dark" : "light");
@@ -455,14 +458,12 @@ def _misfit(array, shape, queries, keys, cross):
     said = f"weights have the shape {shape} for {given}, not {expected}: "
     rows, columns = array.shape[-2:]
     if (rows, columns) == (keys, queries):
-        return (
-            said
-            + "a row is a query and a column a key, so turn them over with weights.swapaxes(-1, -2), or swap tokens and key_tokens"
-        )  # noqa: E501
-    if not cross and rows == queries or cross and rows == queries and columns != keys:
-        return said + f"each query has {columns} weights, so pass the {columns} tokens it looks at as key_tokens"
+        said += "a row is a query and a column a key, so turn them over with weights.swapaxes(-1, -2)"
+        return f"{said}, or swap tokens and key_tokens" if cross else said
     if array.ndim >= 3 and array.shape[-3:-1] == (queries, keys):
         return said + "an axis is left at the end, for example one of heads; it belongs before the queries"
+    if rows == queries:
+        return said + f"each query has {columns} weights, so pass the {columns} tokens it looks at as key_tokens"
     off = rows - queries
     if rows == columns and 0 < off <= 4:
         return said + f"the model read {off} more, perhaps marks like [CLS] that its tokenizer adds or padding"
@@ -496,7 +497,7 @@ def _links(gold, queries, keys):
 
 
 def _pointing(weights, right):
-    """How many rows of weights (T, S) that have right links have their largest weight on one, and how many there are."""
+    """How many rows of weights (T, S) with right links have their largest weight on one, and how many there are."""
     rows = sorted({q for q, _ in right})
     return sum((q, int(weights[q].argmax())) in right for q in rows), len(rows)
 
