@@ -9,6 +9,7 @@ import pytest
 from javascript import script_runner
 from test_translation_explorer import SENTENCE, looking, shipped, system
 
+from lmcourse import text
 from lmcourse.widgets import AlignmentExplorer, translation_model
 
 MODEL = translation_model(looking("gru", None, True, "additive", seed=5), examples=[SENTENCE, "저는"])
@@ -185,7 +186,7 @@ def test_gold_of_the_world():
     explorer = AlignmentExplorer(model, truth={r.ko: r.en for r in records[:40]}, gold=gold)
     for r in records[:40]:
         kept = explorer.gold[r.ko]
-        assert kept["target"] == made.target.decode(made.target.encode(r.en)) or len(kept["target"]) > 0
+        assert text.join(kept["target"], "word") == r.en and text.join(kept["pieces"], "morpheme") == r.ko
         assert [tuple(pair) for pair in kept["links"]] == attending.gold(r, "ko-en").possible
     assert f"right    {records[0].en}" in explorer.summary()
 
@@ -226,31 +227,30 @@ def test_what_a_reader_changes_is_a_synced_trait():
     assert (explorer.unread, explorer.forced, explorer.pointed) == (True, [4], [[1, 0]])
 
 
-def test_the_page_takes_what_the_course_has_room_for():
-    """About 210,000 weights at 5 bits, with right links and answers for ten examples."""
-    import torch
+def test_the_translator_of_the_package_fits_into_a_page():
+    """At 4 bits, with right links and answers for ten examples; and so few bits change few of its translations."""
+    from collections import Counter
 
-    from lmcourse import attending, translation, world
+    from lmcourse import attending, tasks, translation, world
 
-    records = world.splits(3000, 5).train
-    settings = translation.settings_for("ko-en", records, **attending.PAGE)
-    made = attending.attending(translation.build)(settings)
-    with torch.no_grad():
-        for parameter in made.model.parameters():
-            parameter.normal_(std=0.1)
-    examples = [r.ko for r in records[:10]]
-    model = translation_model(made, examples=examples, bits=5)
-    assert model.parameters > 150_000
+    made = tasks.load("ko-en-attention")
+    both = world.splits(4000, 40)
+    counts = Counter(piece for r in both.train for piece in translation.korean([r])[0])
+    examples = both.test[:10]
+    model = translation_model(made, examples=[r.ko for r in examples], bits=4, counts=counts)
     gold = {
         r.ko: {"target": r.en, "links": attending.gold(r, "ko-en").possible, "pieces": translation.korean([r])[0]}
-        for r in records[:10]
+        for r in examples
     }
-    explorer = AlignmentExplorer(model, truth={r.ko: r.en for r in records[:10]}, gold=gold)
+    explorer = AlignmentExplorer(model, truth={r.ko: r.en for r in examples}, gold=gold)
     state = explorer.get_state()
     data = len(base64.b64encode(state["network"].pop("data")))
     assert data + len(json.dumps(state, default=str, ensure_ascii=False).encode()) < AlignmentExplorer.room
     with pytest.raises(ValueError, match="make a figure of .* take fewer bits in translation_model"):
-        AlignmentExplorer(model, truth={"x": "y" * 200_000})
+        AlignmentExplorer(translation_model(made, bits=8))
+    cuts = [model.cut(r.ko) for r in both.test]
+    same = [model.translate(r.ko).text == whole for r, whole in zip(both.test, made(cuts), strict=True)]
+    assert sum(same) >= 0.8 * len(same)
 
 
 def test_the_script_asks_nobody_and_writes_no_html():

@@ -89,8 +89,8 @@ const STRINGS = {
     otherCut: "The right links count other pieces than the page has cut.",
     looks: "Where it looks", looksHint: "take one: all weight on it", next: "Next word", nextHint: "take one: go on from it",
     word: (n, of) => `Word ${n} of ${of}:`, unsure: "of which it was the least sure", only: (w) => `all weight on ${w}`,
-    spread: "All alike", free: "As it would", says: (a, b) => `${a} gives: ${b}.`, before: (a) => `As learned: ${a}.`,
-    sees: (word, list) => `${word} looks at ${list}.`,
+    spread: "All alike", free: "As it would", says: (a, b) => `${a} gives: ${b}`, before: (a) => `As learned: ${a}`,
+    sees: (word, list) => `${word} looks at ${list}`,
   },
   ko: {
     try: "예", type: "문장을 써 보세요", text: "번역할 문장", reset: "처음부터", end: "끝", start: "시작",
@@ -106,8 +106,8 @@ const STRINGS = {
     otherCut: "정답 연결은 이 페이지와 다르게 자른 조각을 가리킵니다.",
     looks: "보는 곳", looksHint: "누르면 가중치가 모두 그리로", next: "다음 단어", nextHint: "누르면 그 단어로 이어 씀",
     word: (n, of) => `단어 ${of}개 가운데 ${n}번째:`, unsure: "가장 망설인 단어", only: (w) => `가중치를 모두 ${w}에`,
-    spread: "모두 똑같이", free: "스스로 보는 대로", says: (a, b) => `${a} → ${b}.`, before: (a) => `배운 대로: ${a}.`,
-    sees: (word, list) => `${word} → ${list}.`,
+    spread: "모두 똑같이", free: "스스로 보는 대로", says: (a, b) => `${a} → ${b}`, before: (a) => `배운 대로: ${a}`,
+    sees: (word, list) => `${word} → ${list}`,
   },
 };
 
@@ -226,7 +226,7 @@ function render({ model, el }) {
       const step = written[looked()];
       parts.push(T.sees(say(net.target[step.id])[1], strongest(step) || T.nothing));
     }
-    status.textContent = parts.join(" ");
+    status.textContent = parts.map((part) => (/[.!?]$/.test(part) ? part : `${part}.`)).join(" ");
   };
 
   const { examples } = model.get("network");
@@ -347,10 +347,13 @@ function render({ model, el }) {
 
   function drawSaid() {
     const changed = touched();
-    const pieceText = (id) => (net.target[id] === "</s>" ? "" : join([net.target[id]], "character"));
-    const [was, is] = [plain, written].map((steps) => steps.map((s) => s.id).filter((id) => id !== net.eos));
+    const marks = ["<pad>", "<unk>", "<s>", "</s>"];
+    const [was, is] = [plain, written].map((steps) => steps.map((s) => s.id).filter((id) => !marks.includes(net.target[id])));
     const odd = new Set(changed ? fresh(was, is) : []);
-    const words = is.map((id, i) => h(odd.has(i) ? "mark" : "span", {}, i ? pieceText(id) : pieceText(id).trimStart()));
+    const words = is.flatMap((id, i) => {
+      const [, space, word] = join([net.target[id]], "character").match(/^(\s*)([^]*)$/);
+      return [i ? space : "", h(odd.has(i) ? "mark" : "span", {}, word)];
+    });
     output.replaceChildren(h("small", {}, changed ? T.now : T.translation), " ",
       is.length ? h("span", { className: "lma-text", dir: "auto" }, ...words) : h("span", { className: "lma-text" }, T.nothing));
     before.hidden = !changed;
@@ -391,6 +394,7 @@ function render({ model, el }) {
     goldNote.hidden = !right;
     if (right) goldNote.textContent = right === "other" ? T.otherCut : T.gold(...pointing(written, right));
     for (const input of viewChoice.querySelectorAll("input")) input.checked = input.value === model.get("view");
+    threshold.element.hidden = model.get("view") === "map";
     threshold.input.value = model.get("threshold");
     threshold.shown.textContent = model.get("threshold").toFixed(2);
     const sharp = model.get("sharpness");
