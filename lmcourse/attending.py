@@ -100,12 +100,13 @@ class Gold(NamedTuple):
     possible: list[tuple[int, int]]
 
 
-def gold(record, direction):
+def gold(record, direction, content=False):
     """The alignment that the world knows, between the pieces that a translator reads and writes: a :class:`Gold`.
 
     Args:
         record: of the world.
         direction: ``"ko-en"`` or ``"en-ko"``.
+        content: only the links of content words: of nouns, verbs, adjectives and adverbs, by the tag of the morpheme.
     """
     pieces, ends, length = translation.korean([record])[0], [], 0
     for piece in pieces:
@@ -113,7 +114,9 @@ def gold(record, direction):
         ends.append(length - 1)  # the first piece begins with a space that is not in the sentence
     sure, possible = [], []
     for i, j in record.alignment:
-        start, end = record.morpheme_spans[i]
+        (_, tag), (start, end) = record.morphemes[i], record.morpheme_spans[i]
+        if content and not (tag[0] in "NVM" or tag == "XR"):
+            continue
         places = [
             p for p, (a, b) in enumerate(zip([0, *ends], ends, strict=False)) if a < max(end, start + 1) and start < b
         ]

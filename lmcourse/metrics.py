@@ -172,8 +172,9 @@ class AlignmentScore(NamedTuple):
 def alignment_score(found, sure, possible=None):
     """Precision, recall and alignment error rate of links between words, over all sentences (Och and Ney, 2003).
 
-    With A the links found, S the sure ones, and P those that are possible, S among them: precision |A & P| / |A|,
-    recall |A & S| / |S|, and AER = 1 - (|A & S| + |A & P|) / (|A| + |S|). Where P is S, this is 1 - F1.
+    With A the links found, S the sure ones, and P those that are possible, S among them, and # for how many there are:
+    precision #(A and P) / #A, recall #(A and S) / #S, and AER = 1 - (#(A and S) + #(A and P)) / (#A + #S). Where P is
+    S, this is 1 - F1.
 
     Args:
         found, sure: for each sentence its links, pairs of places; a link counts once, however often it is named.

@@ -53,6 +53,17 @@ def test_a_morpheme_that_is_spread_over_two_pieces_has_one_sure_link():
     assert (t, first + 1) in found.possible and (t, first + 1) not in found.sure
 
 
+def test_content_words_leave_out_particles_and_full_stops():
+    record = next(r for r in RECORDS if any(tag == "JKB" for _, tag in r.morphemes) and "을 " in r.ko)
+    words = text.split(record.en, "word")
+    every, content = gold(record, "ko-en"), gold(record, "ko-en", content=True)
+    assert set(content.sure) < set(every.sure) and set(content.possible) < set(every.possible)
+    tags = {j: {record.morphemes[i][1] for i, k in record.alignment if k == j} for _, j in record.alignment}
+    for t in {t for t, _ in content.sure}:
+        assert any(tag[0] in "NVM" or tag == "XR" for tag in tags[t]), words[t]
+    assert words[-1] == "." and len(words) - 1 not in {t for t, _ in content.sure}
+
+
 # --- reading maps ---
 
 
