@@ -150,7 +150,7 @@ class TranslationModel:
             forced: ids of the first output pieces, in the place of the likeliest.
 
         Returns:
-            A :class:`Translation`, whose ``attention`` has a column for each piece, 0 for what is unread.
+            A ``Translation``, whose ``attention`` has a column for each piece, 0 for what is unread.
         """
         w, pieces = self.weights, self.cut(text)
         unread, pointed = unread or self.score is None, dict(pointed)
