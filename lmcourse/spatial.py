@@ -26,7 +26,7 @@ from lmcourse.tasks import Recipe, System, TextCodec, seeded
 from lmcourse.training import fit
 
 __all__ = [
-    "RECIPES", "Looks", "SpatialEncoder", "build", "covers", "grade_places", "hits", "looks", "maps", "named",
+    "RECIPES", "Looks", "SpatialEncoder", "beside", "build", "covers", "grade_places", "hits", "looks", "maps", "named",
     "overlay",
 ]  # fmt: skip
 
@@ -225,6 +225,14 @@ def named(scene):
     return found
 
 
+def beside(places):
+    """Some places (..., 8, 8) and those next to them, also across a corner."""
+    places = np.asarray(places, bool)
+    height, width = places.shape[-2:]
+    wide = np.pad(places, [(0, 0)] * (places.ndim - 2) + [(1, 1), (1, 1)])
+    return np.any([wide[..., r : r + height, c : c + width] for r in range(3) for c in range(3)], 0)
+
+
 def hits(weights, places):
     """How well a map lies on some places.
 
@@ -244,6 +252,9 @@ def hits(weights, places):
 def grade_places(system, scenes, frames=video.FRAMES, seed=0):
     """Whether a system looks at the things that it names, while it says the right captions.
 
+    A place sees 18 pixels, more than twice its own width and that of a thing. So the figures come twice: ``on`` the
+    thing, and ``near`` it, which is on it or on a place :func:`beside` it.
+
     Args:
         system: a :class:`~lmcourse.tasks.System` with a :class:`SpatialEncoder`, in English.
         scenes: a list of :class:`~lmcourse.video.Scene`.
@@ -251,32 +262,49 @@ def grade_places(system, scenes, frames=video.FRAMES, seed=0):
         seed: of the control, for which the maps of a kind are dealt out to other words of that kind.
 
     Returns:
-        For each kind of :func:`named` a dict of means over its words: ``hit``, how often the largest weight is on the
-        thing that the word speaks of; ``other``, how often on another thing; ``weight``, the share of all weight that
-        is on the thing; ``chance``, the share of the places that the thing covers, which a map drawn blindly hits;
-        ``shuffled``, ``hit`` with the maps of other clips. And ``frames``, the weight of each frame, and ``words``.
+        For each kind of :func:`named` a dict: how many ``words`` there were; ``frames``, the weight of each frame;
+        ``offset``, how many rows and columns the largest weight is from the middle of the thing, if the word speaks of
+        one only; and for ``on`` and ``near`` dicts of means: ``hit``, how often the largest weight is there; ``other``,
+        how often it is at another thing instead; ``weight``, the share of all weight that is there; ``chance``, the
+        share of the places, which a map drawn blindly hits; and ``shuffled``, ``hit`` with the maps of other words.
     """
     seen = looks(system, [video.render(scene, frames) for scene in scenes], [video.caption(s) for s in scenes])
     side, words = system.model.encoder.side, {"colour": [], "shape": [], "motion": []}
     for scene, look in zip(scenes, seen, strict=True):
         things = covers(scene, frames, side)
         for position, kind, numbers in named(scene):
-            own = things[list(numbers)].any(0)
-            words[kind].append((look.maps[position].numpy(), own, things.any(0) & ~own))
+            others = [n for n in range(len(things)) if n not in numbers]
+            words[kind].append((look.maps[position].numpy(), things[list(numbers)], things[others].any(0)))
     result = {}
     for kind, rows in words.items():
         dealt = [row[0] for row in rows]
         random.Random(f"{seed} {kind}").shuffle(dealt)
-        figures = {
-            "hit": [hits(weights, own)[0] for weights, own, _ in rows],
-            "other": [hits(weights, others)[0] for weights, _, others in rows],
-            "weight": [hits(weights, own)[1] for weights, own, _ in rows],
-            "chance": [own.mean() for _, own, _ in rows],
-            "shuffled": [hits(weights, own)[0] for weights, (_, own, _) in zip(dealt, rows, strict=True)],
+        offsets = [_offset(weights, own[0]) for weights, own, _ in rows if len(own) == 1]
+        result[kind] = {
+            "words": len(rows),
+            "frames": np.mean([row[0].sum((1, 2)) for row in rows], 0, dtype=float).round(3).tolist(),
+            "offset": np.mean([offset for offset in offsets if offset is not None], 0).round(2).tolist(),
         }
-        result[kind] = {"words": len(rows)} | {name: round(float(np.mean(of)), 4) for name, of in figures.items()}
-        result[kind]["frames"] = np.mean([row[0].sum((1, 2)) for row in rows], 0, dtype=float).round(3).tolist()
+        for name, widen in (("on", np.asarray), ("near", beside)):
+            own = [widen(things.any(0)) for _, things, _ in rows]
+            other = [widen(others) & ~mine for (_, _, others), mine in zip(rows, own, strict=True)]
+            found = np.array([hits(row[0], mine) for row, mine in zip(rows, own, strict=True)])
+            figures = {
+                "hit": found[:, 0],
+                "other": [hits(row[0], places)[0] for row, places in zip(rows, other, strict=True)],
+                "weight": found[:, 1],
+                "chance": [mine.mean() for mine in own],
+                "shuffled": [hits(weights, mine)[0] for weights, mine in zip(dealt, own, strict=True)],
+            }
+            result[kind][name] = {figure: round(float(np.mean(of)), 4) for figure, of in figures.items()}
     return result
+
+
+def _offset(weights, places):
+    """From the middle of a thing to the largest weight: rows down, columns to the right; ``None`` if it is hidden."""
+    frame, *peak = np.unravel_index(weights.argmax(), weights.shape)
+    at = np.argwhere(places[frame])
+    return np.array(peak) - at.mean(0) if len(at) else None
 
 
 def overlay(clip, words, weights, columns=6, title=None):

@@ -8,7 +8,7 @@ import torch
 from lmcourse import plots, spatial, tasks, video
 from lmcourse.attention import AttentionDecoder, GeneralScore
 from lmcourse.seq2seq import Seq2Seq
-from lmcourse.spatial import PlaceScore, SpatialEncoder, covers, grade_places, hits, looks, maps, named, overlay
+from lmcourse.spatial import PlaceScore, SpatialEncoder, beside, covers, grade_places, hits, looks, maps, named, overlay
 from lmcourse.training import fit
 from lmcourse.video import Background, Scene, Thing
 
@@ -317,11 +317,19 @@ def test_hits_on_a_map_made_by_hand():
         hits(on[:1], left)
 
 
-class Pointer:
-    """A system whose attention we choose: as it were trained, with maps made by hand."""
+def test_beside_is_one_place_further_in_the_same_frame():
+    places = np.zeros((2, 8, 8), bool)
+    places[0, 0, 0] = places[0, 4, 5] = True
+    wider = beside(places)
+    assert wider[0, :2, :2].all() and wider[0, 3:6, 4:7].all() and wider.sum() == 4 + 9
+    assert wider.dtype == bool and not beside(wider)[1].any()
 
-    def __init__(self, scenes, wrong=False):
-        self.scenes, self.wrong = scenes, wrong
+
+class Pointer:
+    """What ``looks`` would give for a system with maps made by hand: all weight on a thing, or so far beside it."""
+
+    def __init__(self, scenes, wrong=False, right=0):
+        self.scenes, self.wrong, self.right = scenes, wrong, right
 
     def __call__(self, system, clips, captions):
         found = []
@@ -330,8 +338,9 @@ class Pointer:
             made = torch.zeros(len(pieces), len(clips[0]), 8, 8)
             for position, _, numbers in named(scene):
                 number = (numbers[0] + self.wrong) % len(things)
-                frame, row, column = np.argwhere(things[number])[0]
-                made[position, frame, row, column] = 1
+                frame, row, column = np.argwhere(things[number])[-1]
+                column = things[number][frame, row].nonzero()[0].max()  # at its right edge
+                made[position, frame, row, column + self.right] = 1
             found.append(spatial.Looks(pieces, made))
         return found
 
@@ -342,10 +351,25 @@ def test_the_grade_tells_right_from_wrong(system, monkeypatch):
         monkeypatch.setattr(spatial, "looks", Pointer(scenes, wrong))
         result = grade_places(system, scenes)
         for figures in result.values():
-            assert (figures["hit"], figures["other"], figures["weight"]) == (1 - wrong, wrong, 1 - wrong)
-            assert 0 < figures["chance"] < 0.15 and figures["shuffled"] < 0.5
+            on = figures["on"]
+            assert (on["hit"], on["other"], on["weight"]) == (1 - wrong, wrong, 1 - wrong)
+            assert 0 < on["chance"] < 0.15 and on["shuffled"] < 0.5
             assert len(figures["frames"]) == 10 and sum(figures["frames"]) == pytest.approx(1, abs=0.01)
     assert result["colour"]["words"] == sum(len(scene.things) for scene in scenes)
+
+
+def test_the_grade_knows_on_from_near_and_near_from_far(system, monkeypatch):
+    grows = Thing("red", "square", "grows", 0.15, (0.4, 0.5), 0.3)
+    scenes = [Scene("one", (grows,), GREY)] * 3
+    expected = {0: (1, 1), 1: (0, 1), 3: (0, 0)}
+    for right, (on, near) in expected.items():
+        monkeypatch.setattr(spatial, "looks", Pointer(scenes, right=right))
+        figures = grade_places(system, scenes)["colour"]
+        assert (figures["on"]["hit"], figures["near"]["hit"]) == (on, near)
+        assert figures["on"]["chance"] < figures["near"]["chance"]
+        assert figures["offset"][1] > right
+    with_control = grade_places(system, scenes)["colour"]["near"]
+    assert with_control["shuffled"] == with_control["hit"]  # all clips are the same one
 
 
 def test_blind_attention_hits_as_often_as_chance(system, monkeypatch):
@@ -358,8 +382,10 @@ def test_blind_attention_hits_as_often_as_chance(system, monkeypatch):
 
     monkeypatch.setattr(spatial, "looks", blind)
     for figures in grade_places(system, scenes).values():
-        assert abs(figures["hit"] - figures["chance"]) < 0.05 and abs(figures["shuffled"] - figures["chance"]) < 0.05
-        assert figures["weight"] == pytest.approx(figures["chance"], abs=0.01)
+        for name in ("on", "near"):
+            hit, shuffled, chance, weight = (figures[name][of] for of in ("hit", "shuffled", "chance", "weight"))
+            assert abs(hit - chance) < 0.09 and abs(shuffled - chance) < 0.09
+            assert weight == pytest.approx(chance, abs=0.01)
 
 
 # The figure
@@ -410,12 +436,12 @@ def test_shipped_captions_are_as_good_as_recorded(shipped):
     assert abs(share - expected) < 3 * (expected * (1 - expected) / 20) ** 0.5 + 0.05
 
 
-def test_shipped_attention_hits_things_more_often_than_chance(shipped):
+def test_shipped_attention_is_where_the_record_says_and_more_often_than_chance(shipped):
     system, record = shipped
     scenes = [video.draw(f"test seen {n}") for n in range(20)]
     for kind, figures in grade_places(system, scenes).items():
         recorded = record["figures"]["seen"]["attention"][kind]
-        assert abs(figures["hit"] - recorded["hit"]) < 0.25, kind
-        if kind != "motion":
-            assert figures["hit"] > 3 * figures["chance"], kind
-            assert figures["hit"] > figures["shuffled"] + 0.2, kind
+        for name in ("on", "near"):
+            assert abs(figures[name]["hit"] - recorded[name]["hit"]) < 0.25, (kind, name)
+        assert figures["near"]["hit"] > 2 * figures["near"]["chance"], kind
+        assert figures["near"]["hit"] > figures["near"]["shuffled"] + 0.2, kind
