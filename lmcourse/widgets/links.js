@@ -446,7 +446,7 @@ export function linksView({ strings = {}, turned = false, act }) {
         const shows = w !== null && (!side || key === null || key === i);
         const text = shows ? inWeight(w) : "";
         if (token.number.data !== text) token.number.data = text;
-        const part = shows ? w.toFixed(3) : "0";
+        const part = shows ? (w / Math.max(1, top)).toFixed(3) : "0";
         if (token.w !== part) token.element.style.setProperty("--w", (token.w = part));
         if (token.on !== on) token.element.classList.toggle("lml-on", (token.on = on));
       }));

@@ -403,7 +403,9 @@ def test_can_be_read(visit, http, dark):
     explorer.locator(".lmx-chip").first.click()
     explorer.locator(".lmx-head").nth(1).click()
     token(explorer, "query", 1).click()
-    numbers(explorer, "key")
+    assert max(float(w) for w in numbers(explorer, "key")) > 1  # scores, not weights
+    bars = "(all) => all.map((bar) => bar.offsetWidth / bar.parentElement.clientWidth)"
+    assert 0.3 < max(explorer.locator(".lml-key i").evaluate_all(bars)) <= 1
     assert low_contrast(explorer) == []
     assert "소프트맥스" in explorer.get_by_role("note").inner_text()
     assert "정답 연결이" in explorer.locator(".lmx-grade").inner_text()
