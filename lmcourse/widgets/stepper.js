@@ -258,8 +258,10 @@ function render({ model, el }) {
   function move() {
     for (const holder of el.querySelectorAll(".lms-flying")) holder.remove();
     const { weights } = now();
-    if (stage() === 2) table.forEach((row) => fly(asking.querySelector(".lms-vector"), row.score.querySelector(".lms-value"), 0.4));
-    if (stage() === 4) table.forEach((row, s) => fly(row.product.firstChild, contextCell.firstChild, weights[s]));
+    const frame = body.getBoundingClientRect();
+    const seen = ({ row }) => row.getBoundingClientRect().bottom > frame.top + 9 && row.getBoundingClientRect().top < frame.bottom - 9;
+    if (stage() === 2) table.filter(seen).forEach((row) => fly(asking.querySelector(".lms-vector"), row.score.querySelector(".lms-value"), 0.4));
+    if (stage() === 4) table.forEach((row, s) => seen(row) && fly(row.product.firstChild, contextCell.firstChild, weights[s]));
     if (stage() === 5) {
       fly(contextCell.firstChild, given.firstChild);
       if (step()) fly(picker.children[step() - 1].querySelector("b"), lastWord);
@@ -336,7 +338,7 @@ function render({ model, el }) {
   // ---- parts
 
   el.classList.add("lm-explorer", "lms");
-  el.classList.toggle("lms-many", S > 16);
+  el.classList.toggle("lms-many", S > 9); // a box of their own, so that the decoder stays near
   const status = h("div", { className: "lm-hidden", aria: { role: "status", live: "polite" } });
 
   const line = h("ol", { className: "lms-line", aria: { label: T.stages } });
@@ -502,6 +504,18 @@ function render({ model, el }) {
     }
   }
 
+  /** In a box of their own, the piece that is looked at comes into sight. */
+  let looked = "";
+  function reveal() {
+    if (looked === `${step()} ${piece()}`) return;
+    looked = `${step()} ${piece()}`;
+    const { offsetTop, offsetHeight } = table[piece()].row;
+    const top = offsetTop - body.offsetTop;
+    if (top < body.scrollTop || top + offsetHeight > body.scrollTop + body.clientHeight) {
+      body.scrollTop = top - (body.clientHeight - offsetHeight) / 2;
+    }
+  }
+
   const put = (name, ...lines) => [h("dt", {}, name), ...lines.map((text) => h("dd", {}, text))];
   /** The multiplications and divisions of the present stage, written out. */
   function arithmetic({ scores: row, weights, context }) {
@@ -645,6 +659,7 @@ function render({ model, el }) {
     }
     drawBars();
     drawReadout();
+    reveal();
     const lines = arithmetic(here);
     working.hidden = !lines;
     if (lines) {

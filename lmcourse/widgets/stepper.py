@@ -204,8 +204,9 @@ class AttentionStepper(Explorer):
         figure.set_size_inches(6.4, min(9, 1.6 + 0.3 * max(len(written), len(names))))
         left, right = figure.subplots(1, 2, width_ratios=[3, 2])
         plots.heatmap(weights, written, names, ax=left, title="weights")
-        for text in left.texts:
-            text.set_fontsize(10 if len(names) < 6 else 7)
+        for text in list(left.texts):
+            if len(names) > 7:  # there is no room for numbers
+                text.remove()
         if len("".join(names)) > 24:
             left.set_xticks(left.get_xticks(), names, rotation=90)
         right.barh(range(len(names)), scores, height=0.6)

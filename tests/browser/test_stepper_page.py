@@ -450,6 +450,14 @@ def test_many_pieces_scroll_in_a_box_of_their_own(visit, web):
         ".map((name) => Math.round(el.querySelector(name).getBoundingClientRect().left))"
     )
     assert max(edges) - min(edges) <= 1  # the columns stand one below the other
+    inside = """(e) => { const box = e.closest(".lms-body").getBoundingClientRect(), own = e.getBoundingClientRect();
+      return own.top >= box.top - 1 && own.bottom <= box.bottom + 1; }"""
+    for n in range(2):  # the piece with the largest weight is in sight, at each word
+        explorer.locator(".lms-words button").nth(n).click()
+        chosen = explorer.locator(".lms-row.lms-chosen")
+        largest = SPACE["many"]._scores[n].argmax()
+        assert chosen.evaluate("(e) => [...e.parentElement.children].indexOf(e)") == largest
+        assert chosen.evaluate(inside)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
