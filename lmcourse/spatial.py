@@ -367,7 +367,7 @@ DEFAULTS = {
     "language": "en", "width": 64, "channels": [16, 32, 48], "hidden": 64, "embedding": 32, "cell": "gru",
     "score": "general",
 }  # fmt: skip
-STEPS = 4_000  # a third of chapter 04e: each costs about three times as much, so that both take equally long
+STEPS = 4_000  # a third of chapter 04e, since each costs three to four times as much
 
 
 def build(settings):
@@ -384,7 +384,11 @@ def build(settings):
 
 
 def _train(quick=False, seed=0, checkpoint=None, progress=True, device=None, language="en"):
-    """The same films in the same order as in chapter 04e: every epoch draws and renders clips never shown before."""
+    """As in chapter 04e, every epoch draws and renders clips that were never shown before.
+
+    A batch has clips with equally many frames and captions of all lengths. If it had captions of one length, the means
+    of its batch normalisation would tell which, and a single clip would later be described as if it had no length.
+    """
     settings = DEFAULTS | {"language": language, "tokens": video.words(language)}
     steps, per_epoch = (60, 20) if quick else (STEPS, 100)
     with seeded(seed):
@@ -392,7 +396,7 @@ def _train(quick=False, seed=0, checkpoint=None, progress=True, device=None, lan
 
     def batches(epoch):
         shown = system.encode(video.pairs(32 * per_epoch, f"train {seed} {epoch}", language))
-        alike = text.batches(shown, 32, epoch, length=lambda pair: (len(pair[1]), len(pair[0])))  # hardly any padding
+        alike = text.batches(shown, 32, epoch, length=lambda pair: len(pair[0]))
         return [batch for pairs in alike for batch in system.batches(pairs, 32)]
 
     fit(system.model, batches, steps=steps, lr=3e-3, seed=seed, checkpoint=checkpoint, progress=progress, device=device)
