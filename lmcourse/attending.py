@@ -130,12 +130,14 @@ def gold(record, direction, content=False):
 def links(weights, places=None):
     """Weights read as links: each row points at the place of its largest weight: pairs (row, place).
 
+    A row without any weight points nowhere.
+
     Args:
         weights: (T, S).
         places: the rows to read; ``None`` means all.
     """
-    best = weights.argmax(1).tolist()
-    return [(t, best[t]) for t in (range(len(best)) if places is None else places)]
+    best, some = weights.argmax(1).tolist(), (weights > 0).any(1).tolist()
+    return [(t, best[t]) for t in (range(len(best)) if places is None else places) if some[t]]
 
 
 def pointing(weights, right):
@@ -145,8 +147,9 @@ def pointing(weights, right):
         weights: (T, S).
         right: a :class:`Gold`.
     """
-    possible = set(right.possible)
-    return {t: (t, s) in possible for t, s in links(weights, sorted({t for t, _ in right.possible}))}
+    possible, places = set(right.possible), sorted({t for t, _ in right.possible})
+    found = dict(links(weights, places))
+    return {t: (t, found.get(t)) in possible for t in places}
 
 
 def grade_attention(weights, right):

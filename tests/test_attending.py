@@ -74,6 +74,8 @@ def test_links_and_pointing():
     assert pointing(weights, right) == {0: True, 2: False}
     found = grade_attention([weights], [right])
     assert (found.precision, found.recall) == (0.5, 0.5) and found.aer == 0.5
+    weights[0] = 0  # it points nowhere
+    assert links(weights) == [(1, 0), (2, 2)] and pointing(weights, right) == {0: False, 2: False}
 
 
 def test_a_perfect_map_has_no_error_and_a_mirrored_one_has():
