@@ -207,6 +207,6 @@ def counted_links(pairs, rounds=5):
 
 PAGE = {"width": 48, "encoder": 64, "decoder": 64, "dropout": 0.05}
 RECIPES = {
-    f"{direction}-attention": translation.recipe(direction, attending(translation.build), **PAGE)
+    f"{direction}-attention": translation.recipe(direction, attending(translation.build), ", with attention", **PAGE)
     for direction in translation.DIRECTIONS
 }

@@ -32,8 +32,9 @@ def main(arguments=None):
     train.add_argument("--output", type=Path, help="a folder; that of the package, or with --quick the current one")
     options = parser.parse_args(arguments)
     if options.name is None:
+        width = max(map(len, tasks.RECIPES))
         for name in tasks.RECIPES:
-            print(f"{name:<10} {tasks.recipe(name).about}")
+            print(f"{name:<{width}}  {tasks.recipe(name).about}")
         return 0
     try:
         recipe = tasks.recipe(options.name)

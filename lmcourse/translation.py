@@ -367,8 +367,11 @@ def _check(direction):
         raise ValueError(f"direction is 'ko-en' or 'en-ko', not {direction!r}")
 
 
-def recipe(direction, build=build, **shape):
-    """How the system of a direction is made, with a ``build`` and a ``shape`` for :func:`settings_for`."""
+def recipe(direction, build=build, how="", **shape):
+    """How the system of a direction is made, with a ``build`` and a ``shape`` for :func:`settings_for`.
+
+    What it is about ends with ``how``.
+    """
 
     def train(quick=False, seed=0, checkpoint=None, progress=True, device=None):
         """Train as for the system that comes with the package; ``quick`` takes little data."""
@@ -382,7 +385,7 @@ def recipe(direction, build=build, **shape):
 
     languages = {"ko": "Korean", "en": "English"}
     about = " into ".join(languages[one] for one in DIRECTIONS[direction])
-    return Recipe(f"Translation of {about}, of sentences of the world.", build, train, _grader(direction))
+    return Recipe(f"Translation of {about}, of sentences of the world{how}.", build, train, _grader(direction))
 
 
 EPOCHS = 14
