@@ -80,7 +80,7 @@ class GeneralScore(nn.Module):
 
     def forward(self, query, keys):
         """From the query (B, D') and the keys (B, S, D') to scores (B, S)."""
-        return torch.bmm(keys, query[:, :, None]).squeeze(2)
+        return torch.linalg.vecdot(keys, query[:, None].to(keys.dtype))
 
 
 class DotScore(nn.Module):

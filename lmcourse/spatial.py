@@ -18,7 +18,7 @@ from torch import nn
 
 from lmcourse import text, video
 from lmcourse._scenes import ENGLISH
-from lmcourse.attention import AttentionDecoder, GeneralScore
+from lmcourse.attention import AttentionDecoder
 from lmcourse.language_model import evaluating
 from lmcourse.rnn import RNN
 from lmcourse.seq2seq import Memory, Seq2Seq
@@ -116,14 +116,6 @@ def _spread(rows, mask):
     spread = rows.new_zeros(*mask.shape, *rows.shape[1:])
     spread[mask] = rows
     return spread
-
-
-class PlaceScore(GeneralScore):
-    """The general score, q W k_s, by a product that is much faster over hundreds of places, with the same result."""
-
-    def forward(self, query, keys):
-        """From the query (B, D') and the keys (B, S, D') to scores (B, S)."""
-        return torch.linalg.vecdot(keys, query[:, None].to(keys.dtype))
 
 
 # --- where it looks ---
@@ -378,8 +370,6 @@ def build(settings):
     decoder = AttentionDecoder(
         len(target.vocabulary), s["embedding"], s["hidden"], s["width"], s["cell"], score=s["score"]
     )
-    if s["score"] == "general":
-        decoder.score = PlaceScore(s["hidden"], s["width"])
     return System(Seq2Seq(encoder, decoder), video.ClipCodec(), target, max_length=30)
 
 

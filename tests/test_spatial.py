@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from lmcourse import plots, spatial, tasks, video
-from lmcourse.attention import AttentionDecoder, GeneralScore
+from lmcourse.attention import AttentionDecoder
 from lmcourse.seq2seq import Seq2Seq
-from lmcourse.spatial import PlaceScore, SpatialEncoder, beside, covers, grade_places, hits, looks, maps, named, overlay
+from lmcourse.spatial import SpatialEncoder, beside, covers, grade_places, hits, looks, maps, named, overlay
 from lmcourse.training import fit
 from lmcourse.video import Background, Scene, Thing
 
@@ -159,14 +159,6 @@ def test_bad_input(encoder):
 
 
 # The model
-
-
-def test_the_quick_score_is_the_general_score():
-    torch.manual_seed(0)
-    score, quick = GeneralScore(6, 5), PlaceScore(6, 5)
-    quick.load_state_dict(score.state_dict())
-    query, states = torch.randn(3, 6), torch.randn(3, 40, 5)
-    assert torch.allclose(score(query, score.keys(states)), quick(query, quick.keys(states)), atol=1e-6)
 
 
 @pytest.mark.parametrize("score", ["general", "additive"])
