@@ -73,5 +73,5 @@ def report(result):
         )
         for name, r in result["runs"].items()
     ]  # fmt: skip
-    rows += [(p["system"], "", p["wer"], p["per"] or "", "", "") for p in PUBLISHED]
+    rows += [(system, "", wer, per or "", "", "") for system, wer, per, _ in PUBLISHED]
     return table(["system", "greedy %", "words wrong %", "phonemes %", "weights", "CPU minutes"], rows)
