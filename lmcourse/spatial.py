@@ -302,8 +302,8 @@ def _offset(weights, places):
 def overlay(clip, words, weights, columns=6, title=None):
     """A figure: for each word the frame that gets the largest weight, bright where the model looks.
 
-    The place with the largest weight is shown as it is, and one without weight is dark and grey; a line runs round all
-    that have half of the largest weight or more. Below each picture the weights of all frames are drawn as bars, from
+    The place with the largest weight is shown as it is, and one without weight is darker; a line runs round all that
+    have half of the largest weight or more. Below each picture the weights of all frames are drawn as bars, from
     the first to the last; they sum to 1, and the bar of the frame shown is in the second colour.
 
     Args:
@@ -337,8 +337,7 @@ def overlay(clip, words, weights, columns=6, title=None):
         smooth = np.asarray(Image.fromarray(maps_[frame]).resize((4 * size, 4 * size), Image.BICUBIC)).clip(0)
         light = (smooth / max(smooth.max(), 1e-12))[..., None]
         large = clip[frame].repeat(4, 0).repeat(4, 1) / 255
-        grey = large.mean(2, keepdims=True)
-        picture.imshow(light * large + (1 - light) * (0.55 * grey + 0.05))
+        picture.imshow(large * (0.55 + 0.45 * light))
         for color, width in (("black", 2.6), ("white", 1.1)):  # seen on any colour
             picture.contour(light[..., 0], [0.5], colors=color, linewidths=width)
         picture.set_title(word, loc="center", fontsize=10, pad=3)
