@@ -2,8 +2,8 @@
 
     python -m benchmarks attention
 
-Both arms have the same data, the same steps, the same settings and the same seeds, two of them (one for speech); only
-the decoder differs. The budget is a part of what the systems of the package were trained for, so that all trainings fit
+Both arms have the same data, the same steps, the same settings and the same seeds, two or three of them; only the
+decoder differs. The budget is a part of what the systems of the package were trained for, so that all trainings fit
 into an hour of one core. The lists of the bottleneck benchmark come last: its models, with attention, trained as there
 with one seed. A training that is done is kept in the cache, and an interrupted benchmark goes on where it stopped.
 """
@@ -19,7 +19,7 @@ from lmcourse.attending import attending
 from lmcourse.attention import with_attention
 from lmcourse.training import fit
 
-SEEDS = {"translation": (0, 1), "tagging": (0, 1), "chatbot": (0, 1), "speech": (0,), "video": (0, 1)}
+SEEDS = {"translation": (0, 1, 2), "tagging": (0, 1, 2), "chatbot": (0, 1), "speech": (0, 1), "video": (0, 1)}
 STEPS = {"translation": 3000, "tagging": 1500, "chatbot": 3000, "speech": 4000, "video": 3000}
 WIDTHS = (16, 64)  # of the encoder of the lists
 
