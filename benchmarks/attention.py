@@ -46,6 +46,7 @@ class Task(NamedTuple):
 
 def by_length(lengths, right):
     """Rows (length, count, right), the shortest first."""
+    lengths = list(lengths)
     counted, good = Counter(lengths), Counter(n for n, yes in zip(lengths, right, strict=True) if yes)
     return [{"length": n, "count": counted[n], "right": good[n]} for n in sorted(counted)]
 
@@ -62,11 +63,12 @@ def _translation(quick):
     def grade(system):
         found = {}
         for name, part in (("test", test), ("unseen", unseen)):
-            outputs = system([source for source, _ in translation.pairs("ko-en", part)])
-            found[name] = translation.score(outputs, part, "en")["wording"]
+            sources = translation.korean(part)
+            right = [o in translation.wordings(r, "en") for o, r in zip(system(sources), part, strict=True)]
+            found[name] = sum(right) / len(right)
             if name == "test":
-                right = [one in translation.wordings(r, "en") for one, r in zip(outputs, part, strict=True)]
-        return found | {"by_length": by_length([len(one) for one in translation.korean(test)], right)}
+                found["by_length"] = by_length(map(len, sources), right)
+        return found
 
     settings = translation.settings_for("ko-en", records)
     examples = translation.pairs("ko-en", records)
@@ -98,10 +100,7 @@ def _chatbot(quick):
     asked = [(length, e) for length, each in held_out.items() for e in each if e.turn == "first"]
 
     def batches(system, seed):
-        encoded = chatbot.encode(system, examples)
-        easy = [pair for pair, e in zip(encoded, examples, strict=True) if len(e.story) < 2 and not e.turns]
-        first, rest = system.shuffled(easy, 64, seed), system.shuffled(encoded, 64, seed)
-        return lambda epoch: (rest if epoch else first)(epoch)
+        return chatbot.curriculum(system, examples, 64, seed)
 
     def grade(system):
         right = [one == e.answer for one, (_, e) in zip(system([e for _, e in asked]), asked, strict=True)]
@@ -113,7 +112,7 @@ def _chatbot(quick):
 @cache
 def _speech(quick):
     settings, encoded = speech.training("ko", quick, progress=False)
-    parts = world.splits(*((600, 200) if quick else (40_000, 6_000)))
+    parts = speech.splits(quick)
     vocabulary = text.Vocabulary(settings["target"]["tokens"])
 
     def heard(part, count):

@@ -16,9 +16,9 @@ from lmcourse.tasks import Recipe, System, TextCodec, seeded
 from lmcourse.training import fit
 
 __all__ = [
-    "ANSWER", "ASK", "KINDS", "RECIPES", "SILENCE", "Chat", "DialogueCodec", "Example", "accuracy", "build", "encode",
-    "examples", "grade", "guesser", "held_out_examples", "kind_of", "learn", "most_frequent", "overlap", "pieces",
-    "settings_for", "small_talk", "train", "training_examples", "without_story", "without_turns",
+    "ANSWER", "ASK", "KINDS", "RECIPES", "SILENCE", "Chat", "DialogueCodec", "Example", "accuracy", "build",
+    "curriculum", "encode", "examples", "grade", "guesser", "held_out_examples", "kind_of", "learn", "most_frequent",
+    "overlap", "pieces", "settings_for", "small_talk", "train", "training_examples", "without_story", "without_turns",
 ]  # fmt: skip
 
 ASK, ANSWER = "<ask>", "<answer>"
@@ -282,6 +282,14 @@ def encode(system, wanted):
     return system.encode((example, cut[example.answer]) for example in wanted)
 
 
+def curriculum(system, train, size, seed):
+    """What ``fit`` asks for: in the first epoch the batches of examples about one sentence, after it those of all."""
+    encoded = encode(system, train)
+    easy = [pair for pair, e in zip(encoded, train, strict=True) if len(e.story) < 2 and not e.turns] or encoded
+    first, rest = system.shuffled(easy, size, seed), system.shuffled(encoded, size, seed)
+    return lambda epoch: (rest if epoch else first)(epoch)
+
+
 def learn(system, train, steps, *, seed=0, size=64, lr=4e-3, **options):
     """Train on examples: the first time through on those of one sentence only, then on all.
 
@@ -294,10 +302,8 @@ def learn(system, train, steps, *, seed=0, size=64, lr=4e-3, **options):
     Returns:
         What ``fit`` returns.
     """
-    encoded = encode(system, train)
-    easy = [pair for pair, e in zip(encoded, train, strict=True) if len(e.story) < 2 and not e.turns] or encoded
-    first, rest = system.shuffled(easy, size, seed), system.shuffled(encoded, size, seed)
-    return fit(system.model, lambda epoch: (rest if epoch else first)(epoch), steps=steps, lr=lr, seed=seed, **options)
+    batches = curriculum(system, train, size, seed)
+    return fit(system.model, batches, steps=steps, lr=lr, seed=seed, **options)
 
 
 def train(quick=False, seed=0, checkpoint=None, progress=True, device=None):

@@ -30,7 +30,7 @@ from lmcourse.training import fit
 __all__ = [
     "LANGUAGES", "LONGEST", "RATE", "RECIPES", "VOICES", "LogMelCodec", "Sentence", "SpeechFront", "Spelling", "Voices",
     "add_noise", "build", "check_sound", "clips", "grade", "hertz", "log_mel", "mel", "mel_filters", "read_wav", "say",
-    "sentences", "train", "training", "transcript",
+    "sentences", "splits", "train", "training", "transcript",
 ]  # fmt: skip
 
 RATE = 16_000  # samples per second, everywhere in this module
@@ -400,7 +400,8 @@ def build(settings):
 
 
 @cache
-def _splits(quick):
+def splits(quick=False):
+    """The records of the world that the sentences are from: many, of which few are short enough to be said."""
     return world.splits(*((600, 200) if quick else (40_000, 6_000)))
 
 
@@ -409,7 +410,7 @@ def training(language, quick=False, seed=0, progress=True):
 
     The sentences are short (``LONGEST``) and made of the most frequent pieces only (``PIECES``).
     """
-    records = _splits(quick).train
+    records = splits(quick).train
     counts = Counter(piece for record in records for piece in transcript(record, language).pieces)
     vocabulary = text.Vocabulary([piece for piece, _ in sorted(counts.items(), key=lambda x: (-x[1], x[0]))[:PIECES]])
     spoken = sentences(records, language, vocabulary)
@@ -448,7 +449,7 @@ def grade(system, language, quick=False):
         first of the test.
     """
     size = 20 if quick else 400
-    parts = _splits(quick)
+    parts = splits(quick)
 
     def hear(spoken, voices=VOICES.test, **options):
         return list(clips(spoken, language, voices, 1, **options))
