@@ -196,13 +196,7 @@ def learn_lists(width, seed, quick=False, device="cpu"):
     train = bottleneck.lists(500 if quick else 40_000, bottleneck.LONGEST, seed="train")
     system = bottleneck.build(train, width, seed)
     system.model.decoder = with_attention(system.model.decoder)
-    encoded = system.encode([(bottleneck.korean(r), bottleneck.english(r)) for r in train])
-    start = time.process_time()
-    fit(
-        system.model, system.shuffled(encoded, 64, seed), steps=20 if quick else bottleneck.STEPS, lr=4e-3, seed=seed,
-        progress=False, device=device,
-    )  # fmt: skip
-    seconds = time.process_time() - start
+    _, seconds = bottleneck.learn(system, train, 20 if quick else bottleneck.STEPS, seed, device)
     rows = bottleneck.measure(system, bottleneck.TESTED[:2] if quick else bottleneck.TESTED, 5 if quick else 100)
     return {"parameters": sum(p.numel() for p in system.model.parameters()), "cpu_seconds": seconds, "rows": rows}
 

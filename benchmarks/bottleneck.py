@@ -58,6 +58,16 @@ def build(train, width, seed=0):
     return System(Seq2Seq(encoder, decoder), source, target, max_length=100)
 
 
+def learn(system, train, steps, seed=0, device="cpu"):
+    """Train a system on lists: the history, and the seconds of processor time."""
+    encoded = system.encode([(korean(r), english(r)) for r in train])
+    start = time.process_time()
+    history = fit(
+        system.model, system.shuffled(encoded, 64, seed), steps=steps, lr=4e-3, seed=seed, progress=False, device=device
+    )
+    return history, time.process_time() - start
+
+
 def measure(system, tested, repeats):
     """For each length of list: how many lists came out whole and in order, and the share of the things, place by place.
 
@@ -90,13 +100,7 @@ def run(options=None) -> dict:
     models = []
     for width in widths:
         system = build(train, width)
-        encoded = system.encode([(korean(r), english(r)) for r in train])
-        start = time.process_time()
-        history = fit(
-            system.model, system.shuffled(encoded, 64), steps=steps, lr=4e-3,
-            progress=False, device=getattr(options, "device", None) or "cpu",
-        )  # fmt: skip
-        seconds = time.process_time() - start
+        history, seconds = learn(system, train, steps, device=getattr(options, "device", None) or "cpu")
         loss = history.curve("loss", min(100, steps))[1][-1]
         rows = measure(system, TESTED[:3] if quick else TESTED, repeats)
         parameters = sum(p.numel() for p in system.model.parameters())
