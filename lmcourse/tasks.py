@@ -191,6 +191,9 @@ RECIPES = {
     "ko-en-attention": "lmcourse.attending",
     "en-ko-attention": "lmcourse.attending",
     "video-spatial": "lmcourse.spatial",
+    "ko-en-transformer": "lmcourse.transforming",
+    "story-en": "lmcourse.stories",
+    "story-ko": "lmcourse.stories",
 }
 
 

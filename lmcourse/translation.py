@@ -22,7 +22,7 @@ from lmcourse.world.choice import Dice
 
 __all__ = [
     "DIRECTIONS", "RECIPES", "bleu_interval", "build", "ceiling", "dictionary", "korean", "learn", "nearest", "pairs",
-    "recipe", "score", "settings_for", "subject", "training_records", "wordings",
+    "recipe", "score", "settings_for", "subject", "training_records", "vocabularies", "wordings",
 ]  # fmt: skip
 
 DIRECTIONS = {"ko-en": ("ko", "en"), "en-ko": ("en", "ko")}
@@ -73,28 +73,35 @@ def pairs(direction, records, cut="gold"):
 # --- the system ---
 
 
-def settings_for(
-    direction, records, width=64, encoder=128, decoder=128, cell="gru", dropout=0.1, min_count=3, longest=200
-):  # fmt: skip
-    """What :func:`build` makes a system from; the vocabularies are counted in the records.
+def vocabularies(direction, records, min_count=3, longest=200):
+    """What all settings of a translator begin with: its direction, and the vocabularies, counted in the records.
 
     Args:
         direction: "ko-en" or "en-ko".
         records: to learn from.
-        width: of the embeddings of the source.
-        encoder: the width of the encoder's state in each of its two directions; the context has twice as many numbers.
-        decoder: the width of the decoder's state and of the embeddings of the target, which are its output weights too.
-        cell, dropout: of both networks.
         min_count: rarer pieces are left out of the vocabularies.
         longest: a source of more pieces is refused.
     """
     _check(direction)
     cuts = {"ko": korean(records) + korean(records, "kiwi"), "en": text.split_all([r.en for r in records], "word")}
     source, target = (Vocabulary.count(cuts[one], min_count).tokens for one in DIRECTIONS[direction])
-    return {
-        "direction": direction, "source": source, "target": target, "width": width, "encoder": encoder,
-        "decoder": decoder, "cell": cell, "dropout": dropout, "longest": longest,
-    }  # fmt: skip
+    return {"direction": direction, "source": source, "target": target, "longest": longest}
+
+
+def settings_for(
+    direction, records, width=64, encoder=128, decoder=128, cell="gru", dropout=0.1, min_count=3, longest=200
+):  # fmt: skip
+    """What :func:`build` makes a system from.
+
+    Args:
+        direction, records, min_count, longest: as for :func:`vocabularies`.
+        width: of the embeddings of the source.
+        encoder: the width of the encoder's state in each of its two directions; the context has twice as many numbers.
+        decoder: the width of the decoder's state and of the embeddings of the target, which are its output weights too.
+        cell, dropout: of both networks.
+    """
+    shape = {"width": width, "encoder": encoder, "decoder": decoder, "cell": cell, "dropout": dropout}
+    return vocabularies(direction, records, min_count, longest) | shape
 
 
 def build(settings):
@@ -110,7 +117,7 @@ def build(settings):
     return System(Seq2Seq(encoder, decoder), source, target, max_length=120)
 
 
-def learn(direction, records, epochs, lr=4e-3, batch=64, seed=0, build=build, **options):
+def learn(direction, records, epochs, lr=4e-3, batch=64, seed=0, build=build, settings_for=settings_for, **options):
     """A system trained on records; where kiwipiepy cuts a Korean source in another way, that cut is learned as well.
 
     Args:
@@ -118,7 +125,8 @@ def learn(direction, records, epochs, lr=4e-3, batch=64, seed=0, build=build, **
         epochs, lr: as for :func:`lmcourse.training.fit`.
         batch: B, pairs in a batch.
         seed: of the first weights and of the order.
-        build: makes the untrained system of its settings; chapter 06 has another one.
+        build: makes the untrained system of its settings; chapters 06 and 08 have others.
+        settings_for: makes the settings, called as ``settings_for(direction, records, **options)``.
         options: ``checkpoint``, ``progress`` and ``device`` go to ``fit``, all others to :func:`settings_for`.
 
     Returns:
@@ -367,19 +375,25 @@ def _check(direction):
         raise ValueError(f"direction is 'ko-en' or 'en-ko', not {direction!r}")
 
 
-def recipe(direction, build=build, how="", **shape):
-    """How the system of a direction is made, with a ``build`` and a ``shape`` for :func:`settings_for`.
+SMALL = {"width": 16, "encoder": 24, "decoder": 24}
 
-    What it is about ends with ``how``.
+
+def recipe(direction, build=build, how="", settings_for=settings_for, small=SMALL, **options):
+    """How the system of a direction is made.
+
+    Args:
+        direction: "ko-en" or "en-ko".
+        build, settings_for, options: as for :func:`learn`.
+        how: what the sentence about it ends with.
+        small: options to try it out with.
     """
 
     def train(quick=False, seed=0, checkpoint=None, progress=True, device=None):
         """Train as for the system that comes with the package; ``quick`` takes little data."""
         records = training_records(2000 if quick else 80_000)
-        options = {"width": 16, "encoder": 24, "decoder": 24} if quick else shape
         system, settings, _ = learn(
-            direction, records, epochs=2 if quick else EPOCHS, seed=seed, build=build,
-            checkpoint=checkpoint, progress=progress, device=device, **options,
+            direction, records, epochs=2 if quick else EPOCHS, seed=seed, build=build, settings_for=settings_for,
+            checkpoint=checkpoint, progress=progress, device=device, **(small if quick else options),
         )  # fmt: skip
         return system, settings
 
