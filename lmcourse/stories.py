@@ -117,7 +117,7 @@ def build(settings):
     return StoryModel(CausalLM(len(tokens), **shape), language, unit, tokens)
 
 
-SHAPE = {"width": 64, "heads": 4, "hidden": 192, "layers": 3, "dropout": 0.05}
+SHAPE = {"width": 64, "heads": 4, "hidden": 192, "layers": 3, "dropout": 0.05, "positions": "rotary"}
 
 
 def recipe(language, unit, sentences=100_000, epochs=8):

@@ -14,7 +14,7 @@ __all__ = ["RECIPES", "build", "settings_for"]
 
 
 def settings_for(
-    direction, records, width=64, heads=4, hidden=128, layers=2, dropout=0.1, positions="sinusoidal", min_count=3,
+    direction, records, width=64, heads=4, hidden=128, layers=2, dropout=0.1, positions="rotary", min_count=3,
     longest=200,
 ):  # fmt: skip
     """What :func:`build` makes a system from.
@@ -41,8 +41,8 @@ def build(settings):
     return System(Seq2Seq(encoder, decoder), source, target, max_length=120)
 
 
-PAGE = {"width": 48, "heads": 4, "hidden": 128, "layers": 2, "dropout": 0.05}
+PAGE = {"width": 48, "heads": 4, "hidden": 160, "layers": 2, "dropout": 0.05}
 SMALL = {"width": 16, "heads": 2, "hidden": 24, "layers": 1}
 RECIPES = {
-    "ko-en-transformer": translation.recipe("ko-en", build, ", by a Transformer", settings_for, SMALL, **PAGE),
+    "ko-en-transformer": translation.recipe("ko-en", build, ", by a Transformer", settings_for, SMALL, lr=6e-3, **PAGE),
 }
