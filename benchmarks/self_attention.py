@@ -1,0 +1,380 @@
+"""Attention against recurrence: how long both take, what each part of the first is good for, and how well they predict.
+
+    python -m benchmarks self_attention
+
+Three parts. ``lengths``: a layer that looks against a layer that remembers, forward and backward, from short texts to
+long ones. ``breaks``: the language model of chapter 07 complete, and with one part of it broken at a time.
+``scoreboard``: bits per character on the test text of chapters 01 and 02, and the minimal pairs.
+
+The last two are trainings, about as long as the chapters' own. Each is kept in the cache as soon as it is done, and an
+interrupted benchmark goes on where it stopped. They can be made before, one part at a time, and shared between
+processes, here two, of which this is the first::
+
+    python -c "from benchmarks import self_attention as b; b.fill('breaks', share=(0, 2))"
+    python -c "from benchmarks import self_attention as b; b.fill('scoreboard')"
+"""
+
+import math
+import time
+from functools import cache, partial
+from typing import NamedTuple
+
+import torch
+
+from benchmarks import kept, table
+from lmcourse import stories, text, world
+from lmcourse.language_model import IGNORE, evaluating, log2probs
+from lmcourse.ngram import KneserNey, OpenVocabulary
+from lmcourse.rnn import LanguageModel
+from lmcourse.self_attention import AttentionLM
+from lmcourse.tasks import seeded
+from lmcourse.training import evaluate, fit
+from lmcourse.transformer import CausalLM
+
+SENTENCES, TESTED, SAMPLE = 20_000, 4_000, 400  # to learn from, to be tested on, and to be read prefix by prefix
+SEEDS = (0, 1)  # of the broken models; the scoreboard has the first
+BATCH, LR = 16, 4e-3  # stories in a batch, and the learning rate of all models that look
+
+SHAPE = {"width": 128, "layers": 3, "positions": "rotary", "dropout": 0.1}
+BREAKS = {
+    "complete": {},
+    "without scale": {"scale": 1.0},
+    "without mask": {"causal": False},
+    "without positions": {"positions": None},
+    "sinusoidal": {"positions": "sinusoidal"},
+    "learned": {"positions": "learned", "longest": 256},
+    "one layer": {"layers": 1},
+}
+BREAK_EPOCHS = 8
+
+UNITS = [("en", "word"), ("ko", "syllable"), ("ko", "morpheme")]
+ORDERS = {"word": 4, "syllable": 8, "morpheme": 4}  # of the n-grams, as in chapter 02
+MODELS = {
+    "LSTM": (LanguageModel, {"width": 128}),
+    "attention": (AttentionLM, SHAPE),
+    "Transformer": (
+        CausalLM,
+        {"width": 64, "heads": 4, "hidden": 256, "layers": 4, "positions": "rotary", "dropout": 0.1},
+    ),
+}
+LSTM = {"en": {"epochs": 10, "dropout": 0.15}, "ko": {"epochs": 8, "dropout": 0.1}}  # as chapter 02 trains it
+LSTM_LR, WINDOW = 8e-3, 32  # and as many streams as tokens in a window
+EPOCHS = 10
+DISTANCES = [0, 1, 2, 3, 4, 5, 6]  # words between subject and verb; the last group has all that are further apart
+
+
+# --- the text, and trainings that are kept ---
+
+
+class Words(NamedTuple):
+    """A text of the world, cut into pieces.
+
+    Args:
+        language, unit: as for :func:`lmcourse.stories.pieces`.
+        train, test: records.
+        vocabulary: of the training text.
+    """
+
+    language: str
+    unit: str
+    train: list
+    test: list
+    vocabulary: text.Vocabulary
+
+    def told(self, records):
+        """The stories of records, as ids."""
+        return stories.stories(records, self.language, self.unit, self.vocabulary)
+
+    def pieces(self, records):
+        """The pieces of each record."""
+        return [stories.pieces(record, self.language, self.unit) for record in records]
+
+    def characters(self, records):
+        """How long the sentences are together."""
+        return sum(len(getattr(record, self.language)) for record in records)
+
+
+@cache
+def _records(quick):
+    return world.generate(400 if quick else SENTENCES, seed=0), world.generate(80 if quick else TESTED, seed=1)
+
+
+@cache
+def words(language, unit, quick=False):
+    """The :class:`Words` that chapters 01 and 02 have as well."""
+    train, test = _records(quick)
+    vocabulary = text.Vocabulary.count([stories.pieces(record, language, unit) for record in train])
+    return Words(language, unit, train, test, vocabulary)
+
+
+def learn(model, read, epochs, seed, device="cpu"):
+    """Train a model that looks on whole stories, and say what it took: a dict.
+
+    A model that sees the future is not shown the padding, which would tell it where a story ends.
+    """
+    told, blind = read.told(read.train), getattr(model, "causal", True)
+
+    def batches(epoch):
+        for batch in stories.batches(told, BATCH, seed=1_000_003 * seed + epoch):
+            yield batch if blind else batch | {"mask": batch["targets"] != IGNORE}
+
+    return spent(model, partial(fit, model, batches, epochs=epochs, lr=LR, seed=seed, device=device, progress=False))
+
+
+def spent(model, train):
+    """What a training gave and took: parameters, steps, processor time, the loss of each epoch (nats a token).
+
+    The last ``loss`` is the mean of the last 100 steps. Where the training broke off, ``diverged`` says how.
+    """
+    start, history, found = time.process_time(), [], {}
+    try:
+        history = train()
+    except FloatingPointError as error:
+        found["diverged"] = str(error)
+    by_epoch = {}
+    for entry in history:
+        by_epoch.setdefault(entry["epoch"], []).append(entry["loss"])
+    last = [entry["loss"] for entry in history[-100:]]
+    model.eval()
+    return found | {
+        "parameters": sum(p.numel() for p in model.parameters()), "steps": len(history),
+        "cpu_seconds": time.process_time() - start, "threads": torch.get_num_threads(),
+        "loss": sum(last) / len(last) if last else None,
+        "loss_by_epoch": [sum(losses) / len(losses) for losses in by_epoch.values()],
+    }  # fmt: skip
+
+
+def gather(jobs, quick=False, share=(0, 1)):
+    """Do the jobs (name, settings, measure), or take them from the cache; ``share`` is (which, of how many)."""
+    found = []
+    for name, settings, measure in jobs[share[0] :: share[1]]:
+        found.append({"settings": settings} | measure() if quick else kept(name, settings, measure))
+        shown = {key: value for key, value in found[-1].items() if isinstance(value, float | int)}
+        print(name, " ".join(f"{key} {value:.4g}" for key, value in shown.items()), flush=True)
+    return found
+
+
+# --- one part broken at a time ---
+
+
+@torch.no_grad()
+def honest_bits(model, read, sentences):
+    """Bits per character of a model that is shown nothing but what comes before: each piece by a text that ends there.
+
+    Args:
+        model: a language model, blind to the future or not.
+        read: :class:`Words`.
+        sentences: of the test text, so many from the beginning.
+    """
+    device = next(model.parameters()).device
+    told = read.told(read.test[:sentences])
+    asked = sorted(((story[:t], story[t]) for story in told for t in range(1, len(story))), key=lambda one: len(one[0]))
+    bits = stories.UNKNOWN * sum(story.count(read.vocabulary["<unk>"]) for story in told)
+    with evaluating(model):
+        for some in text.batches(asked, 128):
+            ids, mask = text.pad([before for before, _ in some])
+            logits = model(ids.to(device), mask=mask.to(device)).logits  # (B, T, V)
+            last = logits[range(len(some)), mask.sum(1) - 1].log_softmax(1).cpu()  # (B, V)
+            bits -= last[range(len(some)), [following for _, following in some]].double().sum().item() / math.log(2)
+    return bits / read.characters(read.test[:sentences])
+
+
+def broken(changes, seed, quick=False, device="cpu"):
+    """One model of chapter 07 with changes: what its training took, and its bits per character.
+
+    ``bits_per_character`` are those of a model that is shown whole stories, as in training; ``honest`` are those of the
+    same model on a sample where it is shown prefixes only, and ``sample`` those of whole stories on the same sample.
+    """
+    read = words("en", "word", quick)
+    with seeded(seed):
+        model = AttentionLM(len(read.vocabulary), **SHAPE | changes)
+    found = learn(model, read, 1 if quick else BREAK_EPOCHS, seed, device)
+    sentences = 8 if quick else SAMPLE
+    bits = partial(
+        stories.bits_per_character, model, language=read.language, unit=read.unit, vocabulary=read.vocabulary
+    )
+    return found | {
+        "bits_per_character": bits(read.test), "sample": bits(read.test[:sentences]),
+        "honest": honest_bits(model, read, sentences),
+    }  # fmt: skip
+
+
+def _breaks(quick, device):
+    return [
+        (
+            f"self_attention breaks {name} {seed}",
+            {
+                "model": name, "shape": SHAPE | changes, "seed": seed, "epochs": BREAK_EPOCHS, "lr": LR, "batch": BATCH,
+                "sentences": SENTENCES, "tested": TESTED, "sample": SAMPLE, "device": device,
+            },
+            partial(broken, changes, seed, quick, device),
+        )
+        for seed in SEEDS[: 1 if quick else None]
+        for name, changes in BREAKS.items()
+    ]  # fmt: skip
+
+
+# --- the scoreboard ---
+
+
+def stream(read, records):
+    """All stories as one list of ids, as chapter 02 reads them."""
+    return [number for story in read.told(records) for number in story]
+
+
+def stream_bits(model, read):
+    """Bits per character of a model that carries its state through the whole test text."""
+    ids, bos, unk = stream(read, read.test), read.vocabulary["<s>"], read.vocabulary["<unk>"]
+    graded = evaluate(model, text.windows(ids, 1, 2000, ignore=[bos]), carry=True)
+    bits = graded["loss"] / math.log(2) * graded["count"] + stories.UNKNOWN * ids.count(unk)
+    return bits / read.characters(read.test)
+
+
+def _foils(read):
+    """The minimal pairs of the test text, and of each the ids of its story so far."""
+    found = []
+    for n, record in enumerate(read.test):
+        before = stream(read, read.test[n - record.position : n]) or [read.vocabulary["<s>"]]
+        found += [(foil, before) for foil in record.foils if foil.language == read.language]
+    return found
+
+
+def _by_distance(foils, verdicts):
+    """Rows: how far apart, how many pairs, and how many of them right."""
+    groups = [min(foil.distance, DISTANCES[-1]) for foil in foils]
+    return [
+        {
+            "distance": d,
+            "count": groups.count(d),
+            "right": sum(v for v, g in zip(verdicts, groups, strict=True) if g == d),
+        }
+        for d in DISTANCES
+    ]
+
+
+def agreement(model, read):
+    """How many minimal pairs a model judges rightly, each in its story, by distance."""
+    foils, before = zip(*_foils(read), strict=True)
+    bos, eos = read.vocabulary["<s>"], read.vocabulary["</s>"]
+
+    def score(side):
+        ids = [read.vocabulary.encode(text.split(getattr(foil, side), read.unit)) + [eos] for foil in foils]
+        return log2probs(model, ids, bos=bos, eos=eos, prefixes=before, batch_size=64)
+
+    return _by_distance(foils, (score("right") > score("wrong")).tolist())
+
+
+def counted(language, unit, quick=False):
+    """The n-gram of chapter 02 and the truth."""
+    read = words(language, unit, quick)
+    start, order = time.process_time(), ORDERS[unit]
+    model = OpenVocabulary(KneserNey(order)).fit(read.pieces(read.train))
+    seconds, characters = time.process_time() - start, read.characters(read.test)
+    found = {
+        "order": order, "cpu_seconds": seconds, "vocabulary": len(read.vocabulary), "characters": characters,
+        "bits_per_character": -model.log2probs(read.pieces(read.test)).sum().item() / characters,
+        "truth": sum(getattr(record, f"bits_{language}") for record in read.test) / characters,
+    }  # fmt: skip
+    if language == "en":
+        foils = [foil for foil, _ in _foils(read)]
+        model = KneserNey(order).fit(read.pieces(read.train))
+        right, wrong = (
+            model.log2probs(text.split_all([getattr(f, side) for f in foils], unit)) for side in ("right", "wrong")
+        )
+        found["agreement"] = _by_distance(foils, (right > wrong).tolist())
+    return found
+
+
+def scored(name, language, unit, quick=False, device="cpu"):
+    """One model of the scoreboard: what its training took, its bits per character, and for English the pairs."""
+    read, (cls, shape), seed = words(language, unit, quick), MODELS[name], SEEDS[0]
+    recurrent = name == "LSTM"
+    with seeded(seed):
+        model = cls(len(read.vocabulary), **shape | ({"dropout": LSTM[language]["dropout"]} if recurrent else {}))
+    if recurrent:
+        ids, bos = stream(read, read.train), read.vocabulary["<s>"]
+        windows = list(text.windows(ids, WINDOW, WINDOW, ignore=[bos]))
+        epochs = 1 if quick else LSTM[language]["epochs"]
+        train = partial(
+            fit, model, lambda epoch: windows, epochs=epochs, lr=LSTM_LR, carry=True, seed=seed, device=device,
+            progress=False,
+        )  # fmt: skip
+        found = spent(model, train)
+        bits = stream_bits(model, read)
+    else:
+        found = learn(model, read, 1 if quick else EPOCHS, seed, device)
+        bits = stories.bits_per_character(model, read.test, language, unit, read.vocabulary)
+    found["bits_per_character"] = bits
+    return found | ({"agreement": agreement(model, read)} if language == "en" else {})
+
+
+def _scoreboard(quick, device):
+    jobs = []
+    for language, unit in UNITS:
+        common = {"language": language, "unit": unit, "sentences": SENTENCES, "tested": TESTED}
+        name = f"self_attention scoreboard {language} {unit}"
+        jobs.append(
+            (
+                f"{name} n-gram",
+                common | {"model": "n-gram", "order": ORDERS[unit]},
+                partial(counted, language, unit, quick),
+            )
+        )
+        for model, (_, shape) in MODELS.items():
+            settings = common | {"model": model, "seed": SEEDS[0], "device": device}
+            if model == "LSTM":
+                settings |= {"shape": shape, "lr": LSTM_LR, "windows": [WINDOW, WINDOW]} | LSTM[language]
+            else:
+                settings |= {"shape": shape, "lr": LR, "epochs": EPOCHS, "batch": BATCH}
+            jobs.append((f"{name} {model}", settings, partial(scored, model, language, unit, quick, device)))
+    return jobs
+
+
+PARTS = {"breaks": _breaks, "scoreboard": _scoreboard}
+
+
+def fill(part, share=(0, 1), threads=1, device="cpu"):
+    """Do the trainings of a part, so that :func:`run` finds them in the cache.
+
+    Args:
+        part: ``"breaks"`` or ``"scoreboard"``.
+        share: (which, of how many): one process of several does every so manieth training.
+        threads: of torch.
+        device: where to compute.
+    """
+    if part not in PARTS:
+        raise ValueError(f"there are no trainings {part!r}; there are {', '.join(map(repr, PARTS))}")
+    torch.set_num_threads(threads)
+    gather(PARTS[part](False, device), share=share)
+
+
+def run(options=None) -> dict:
+    """Measure, and return what ``benchmarks/results/self_attention.json`` keeps."""
+    quick = getattr(options, "quick", False)
+    device = getattr(options, "device", None) or "cpu"
+    return {part: gather(jobs(quick, device), quick) for part, jobs in PARTS.items()}
+
+
+def report(result):
+    """The tables as text."""
+    rows = [
+        [
+            r["settings"]["model"], r["settings"]["seed"], f"{r['parameters']:,}", f"{r['cpu_seconds']:.0f}",
+            "" if r["loss"] is None else f"{r['loss']:.3f}", f"{r['bits_per_character']:.3f}", f"{r['honest']:.3f}",
+        ]
+        for r in result["breaks"]
+    ]  # fmt: skip
+    head = ["model", "seed", "parameters", "CPU s", "training loss", "bits per character", "shown prefixes only"]
+    parts = [table(head, rows)]
+    rows = []
+    for r in result["scoreboard"]:
+        s = r["settings"]
+        pairs = [f"{p['right'] / p['count']:.0%}" if p["count"] else "" for p in r.get("agreement", [])]
+        size = f"{r['parameters']:,}" if "parameters" in r else ""
+        cells = [f"{s['language']} {s['unit']}", s["model"], size, f"{r['cpu_seconds']:.0f}"]
+        rows.append([*cells, f"{r['bits_per_character']:.3f}", *(pairs or [""] * len(DISTANCES))])
+        if "truth" in r:
+            rows.append([cells[0], "the truth", "", "", f"{r['truth']:.3f}", *[""] * len(DISTANCES)])
+    head = ["text", "model", "parameters", "CPU s", "bits per character", *DISTANCES[:-1], f"{DISTANCES[-1]}+"]
+    parts.append(table(head, rows))
+    return "\n\n".join(parts)
