@@ -49,7 +49,12 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Exercise:
-    """A task, its solution, the cases to try it on (made by ``cases(rng)``) and the mistakes it knows."""
+    """A task, its solution, the cases to try it on (made by ``cases(rng)``) and the mistakes it knows.
+
+    Where ``parts`` are named, the answer is a tuple of so many things. With ``truths`` it is of True and False, and
+    numbers do not pass for them. ``keeps`` is what a learner is told whose answers are right, but whose function
+    changes the arrays it was given.
+    """
 
     number: str
     prompt: str
@@ -60,6 +65,9 @@ class Exercise:
     mistakes: tuple[Mistake, ...]
     edges: dict[str, str] = field(default_factory=dict, hash=False)
     tolerance: float = 2e-4
+    parts: tuple[str, ...] = ()
+    truths: bool = False
+    keeps: str = ""
 
     def fresh(self):
         """The cases, the same at every call and sharing nothing with an earlier call."""
@@ -158,11 +166,11 @@ def _problem(exercise, answer):
         )
     except ValueError:
         pass  # some built-in functions have no signature
-    expected = [exercise.solution(*case.args) for case in exercise.fresh()]
+    expected = [_read(exercise, exercise.solution(*case.args)) for case in exercise.fresh()]
     found = _outcomes(exercise, answer)
     wrong = [not _same(e, f, exercise.tolerance) for e, f in zip(expected, found, strict=True)]
     if not any(wrong):
-        return None
+        return ("in place", exercise.keeps) if exercise.keeps and _changes(exercise, answer) else None
     plain = [n for n, case in enumerate(cases) if not case.edge]
     if not any(wrong[n] for n in plain):
         edges = [
@@ -175,7 +183,7 @@ def _problem(exercise, answer):
         if _makes(mistake, exercise, cases, plain, expected, found, wrong):
             return mistake.name, mistake.message
     n = next(n for n in plain if wrong[n])
-    return _general(found[n], expected[n], _call(name, cases[n].args))
+    return _general(exercise, found[n], expected[n], _call(name, cases[n].args))
 
 
 def _makes(mistake, exercise, cases, plain, expected, found, wrong):
@@ -191,26 +199,54 @@ def _makes(mistake, exercise, cases, plain, expected, found, wrong):
     return False
 
 
-def _general(found, expected, call):
+def _general(exercise, found, expected, call):
     """What can be said of a wrong answer that no known mistake explains."""
+    if exercise.parts and isinstance(found, tuple) and len(found) == len(expected):
+        for part, one, right in zip(exercise.parts, found, expected, strict=True):
+            if not _same(one, right, exercise.tolerance):
+                return _one_of_them(one, right, f"{call}, as {part},", exercise.truths)
+    if exercise.parts and not isinstance(found, Exception) and found is not None:
+        parts = ", ".join(exercise.parts)
+        return "parts", f"{call} returned {_short(found)}, where {len(exercise.parts)} things should be: {parts}."
+    return _one_of_them(found, expected, call, exercise.truths)
+
+
+def _one_of_them(found, expected, call, truths):
     if isinstance(found, Exception):
         return "raised", f"{call} raised {type(found).__name__}: {found}."
     if found is None:
         return "none", f"{call} returned None: is there a `return`?"
+    one, many = ("True or False", "True and False") if truths else ("a number", "numbers")
+    kind = "one of the words" if isinstance(expected, str) else one if np.ndim(expected) == 0 else many
     if not isinstance(found, np.ndarray):
-        kind = "a number" if np.ndim(expected) == 0 else "numbers"
-        kind = "one of the words" if isinstance(expected, str) else kind
         return "type", f"{call} returned a {type(found).__name__}, {_short(found)}, where {kind} should be."
+    if truths and found.dtype != bool:
+        return "numbers", f"{call} returned {_short(found)}, where {kind} should be."
     if found.shape != np.shape(expected):
-        shape = "one number" if np.ndim(expected) == 0 else f"numbers of shape {np.shape(expected)}"
-        return "shape", f"{call} returned numbers of shape {found.shape}, where {shape} should be."
+        one = one if truths else "one number"
+        shape = one if np.ndim(expected) == 0 else f"{many} of shape {np.shape(expected)}"
+        return "shape", f"{call} returned {many} of shape {found.shape}, where {shape} should be."
     if not np.isfinite(found).all():
         return "not finite", f"{call} returned {_short(found)}: there is a division by zero, or an overflow."
     return "unknown", f"{call} returned {_short(found)}. Work this case out by hand and compare."
 
 
 def _outcomes(exercise, function):
-    """What a function answers to each case, as an array, an exception, or what it was when it is no number.
+    """What a function answers to each case, as an array, an exception, or what it was when it is no number."""
+    return [answer for answer, _ in _calls(exercise, function)]
+
+
+def _changes(exercise, function):
+    """Whether a function, right otherwise, has changed an array that it was given."""
+    for case, (_, args) in zip(exercise.fresh(), _calls(exercise, function), strict=True):
+        for before, after in zip(case.args, args, strict=True):
+            if isinstance(before, np.ndarray) and not _same(_numbers(before), _numbers(after), exercise.tolerance):
+                return True
+    return False
+
+
+def _calls(exercise, function):
+    """Of each case what a function answers, and the arguments as it has left them.
 
     Numbers in the arguments come as torch tensors; a function that cannot take those is given numpy arrays,
     then lists.
@@ -225,11 +261,11 @@ def _outcomes(exercise, function):
             try:
                 with np.errstate(all="ignore"), warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # of numpy about torch tensors, most of all
-                    found.append(_numbers(function(*args)))
+                    found.append((_read(exercise, function(*args)), args))
             except Exception as error:
-                found.append(error)
+                found.append((error, args))
         first = first or found
-        if not arrays or not any(isinstance(one, Exception) for one in found):
+        if not arrays or not any(isinstance(one, Exception) for one, _ in found):
             return found
     return first
 
@@ -245,13 +281,23 @@ def _tensor32(array):
     return tensor if array.dtype == bool else tensor.float()
 
 
-def _numbers(value):
-    """An answer as an array of float; anything that is no number stays what it is."""
+def _read(exercise, value):
+    """An answer as it is compared: an array, or a tuple of them where it has parts, or what it was."""
+    if not exercise.parts:
+        return _numbers(value, exercise.truths)
+    if isinstance(value, (tuple, list)) and len(value) == len(exercise.parts):
+        return tuple(_numbers(part, exercise.truths) for part in value)
+    return value
+
+
+def _numbers(value, truths=False):
+    """An answer as an array of float, or with ``truths`` of bool where it is; what is no number stays what it is."""
     if value is None or isinstance(value, (str, bytes, dict, set, frozenset)):
         return str(value) if isinstance(value, str) else value  # numpy has strings of its own
     value = value.detach().cpu() if hasattr(value, "detach") else value
     try:
-        array = np.asarray(value, dtype=float)
+        array = np.asarray(value) if truths else None
+        array = array if truths and array.dtype == bool else np.asarray(value, dtype=float)
     except (TypeError, ValueError):
         return value
     return array.reshape(()) if array.size == 1 and array.ndim == 1 else array
@@ -260,8 +306,12 @@ def _numbers(value):
 def _same(left, right, tolerance):
     if isinstance(left, Exception) or isinstance(right, Exception):
         return type(left) is type(right)
-    left, right = _numbers(left), _numbers(right)
+    if isinstance(left, tuple) and isinstance(right, tuple):
+        return len(left) == len(right) and all(_same(*pair, tolerance) for pair in zip(left, right, strict=True))
+    left, right = (one if isinstance(one, np.ndarray) else _numbers(one) for one in (left, right))
     if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+        if (left.dtype == bool) != (right.dtype == bool):
+            return False
         return left.shape == right.shape and np.allclose(left, right, tolerance, tolerance, equal_nan=True)
     return type(left) is type(right) and (left == right if isinstance(left, str) else left is right)
 
