@@ -5,8 +5,8 @@
 Five parts. ``layer``: a layer of ours against ``nn.TransformerEncoderLayer`` with the same weights. ``heads``: all of
 them as one product against a loop over them. ``generation``: writing with the keys and values kept, and without.
 ``block``: a language model complete, and with one part of its blocks left out. ``translation``: the translator of
-chapter 06 against that of chapter 08, as both come with the package in shape and learning rate, for the same processor
-time and for the same number of steps.
+chapter 06 against that of chapter 08, in shape and learning rate as they come with the package, about equal in
+parameters, for the same processor time, and for the same number of steps; and each with the other's learning rate.
 
 The last two are trainings. Each is kept in the cache as soon as it is done, and an interrupted benchmark goes on where
 it stopped. They can be made before, one part at a time, and shared between processes. How fast the translators learn is
@@ -128,17 +128,22 @@ def _block(quick, device):
 RECORDS, PAIRS = 80_000, 64  # to learn from, and in a batch
 BUDGET = 360  # seconds of processor time
 STEPS = 6000  # of the second comparison
-ARMS = {  # build, settings_for, and the recipe of the package
-    "attention": (attending.attending(translation.build), translation.settings_for, attending.PAGE),
-    "Transformer": (transforming.build, transforming.settings_for, transforming.PAGE),
+ARMS = {
+    "attention": attending.RECIPES["ko-en-attention"],
+    "Transformer": transforming.RECIPES["ko-en-transformer"],
 }
+
+
+def _made(arm):
+    """What a recipe of the package trains with, which its ``train`` knows and does not tell."""
+    return inspect.getclosurevars(ARMS[arm].train).nonlocals
 
 
 def recipe(arm):
     """Shape and learning rate of an arm, as the translator of the package has them."""
-    page = dict(ARMS[arm][2])
-    lr = page.pop("lr", inspect.signature(translation.learn).parameters["lr"].default)
-    return {"shape": {name: value for name, value in page.items() if name not in ("epochs", "batch")}, "lr": lr}
+    shape = dict(_made(arm)["options"])
+    lr = shape.pop("lr", inspect.signature(translation.learn).parameters["lr"].default)
+    return {"shape": {name: value for name, value in shape.items() if name not in ("epochs", "batch")}, "lr": lr}
 
 
 @contextmanager
@@ -160,11 +165,10 @@ def _pairs(quick):
 
 def translator(arm, seed, quick=False):
     """An untrained translator, and its batches as ``fit`` asks for them, the same for both arms."""
-    build, settings_for, _ = ARMS[arm]
-    records, pairs = _pairs(quick)
-    settings = settings_for("ko-en", records, **recipe(arm)["shape"])
+    made, (records, pairs) = _made(arm), _pairs(quick)
+    settings = made["settings_for"]("ko-en", records, **recipe(arm)["shape"])
     with seeded(seed):
-        system = build(settings)
+        system = made["build"](settings)
     return system, system.shuffled(system.encode(pairs), PAIRS, seed)
 
 
@@ -196,13 +200,11 @@ def speed(quick=False, device="cpu", rounds=5, steps=60):
     return {"steps_per_second": {arm: len(each) / sum(each) for arm, each in seconds.items()}}
 
 
-def learn_translator(arm, steps, seed, quick=False, device="cpu"):
+def learn_translator(arm, steps, seed, lr, quick=False, device="cpu"):
     """One translator trained for so many steps: what it took, and the shares of right wordings."""
     system, batches = translator(arm, seed, quick)
     with one_thread():
-        train = partial(
-            fit, system.model, batches, steps=steps, lr=recipe(arm)["lr"], seed=seed, device=device, progress=False
-        )
+        train = partial(fit, system.model, batches, steps=steps, lr=lr, seed=seed, device=device, progress=False)
         found = self_attention.spent(system.model, train)
         splits = world.splits()
         for name in ("test", "unseen"):
@@ -222,18 +224,22 @@ def _speed(quick, device):
 def _translation(quick, device):
     (measured,) = gather(_speed(quick, device), quick)
     equal = {arm: round(BUDGET * rate) for arm, rate in measured["steps_per_second"].items()}
-    runs = [("time", arm, seed, equal[arm]) for seed in (0, 1) for arm in ARMS]
-    runs += [("steps", arm, 0, STEPS) for arm in ARMS if not math.isclose(equal[arm], STEPS, rel_tol=0.05)]
+    rates = {arm: recipe(arm)["lr"] for arm in ARMS}
+    runs = [("time", arm, seed, equal[arm], rates[arm]) for seed in (0, 1) for arm in ARMS]
+    runs += [("steps", arm, 0, STEPS, rates[arm]) for arm in ARMS if not math.isclose(equal[arm], STEPS, rel_tol=0.05)]
+    # No arm may owe its place to the rate alone: each gets that of the other as well.
+    other = dict(zip(ARMS, reversed(rates.values()), strict=True))
+    runs += [("time", arm, 0, equal[arm], other[arm]) for arm in ARMS if other[arm] != rates[arm]]
     return [
         (
-            f"transformer translation {arm} {equally} {seed}",
+            f"transformer translation {arm} {equally} {seed} {lr:g}",
             {
-                "model": arm, "equal": equally, "steps": steps, "seed": seed, **recipe(arm), "batch": PAIRS,
-                "records": RECORDS, "device": device,
+                "model": arm, "equal": equally, "steps": steps, "seed": seed, "shape": recipe(arm)["shape"], "lr": lr,
+                "batch": PAIRS, "records": RECORDS, "device": device,
             } | ({"budget": BUDGET} if equally == "time" else {}),
-            partial(learn_translator, arm, 20 if quick else steps, seed, quick, device),
+            partial(learn_translator, arm, 20 if quick else steps, seed, lr, quick, device),
         )
-        for equally, arm, seed, steps in (runs[: len(ARMS)] if quick else runs)
+        for equally, arm, seed, steps, lr in (runs[: len(ARMS)] if quick else runs)
     ]  # fmt: skip
 
 
@@ -275,11 +281,11 @@ def report(result):
     parts = [table(["block", "seed", "parameters", "CPU s", "training loss", "bits per character"], rows)]
     rows = [
         [
-            r["settings"]["model"], r["settings"]["equal"], r["settings"]["seed"], f"{r['parameters']:,}",
-            r["steps"], f"{r['cpu_seconds']:.0f}", f"{r['test']['right']:.1%}", f"{r['unseen']['right']:.1%}",
+            *(r["settings"][name] for name in ("model", "equal", "lr", "seed")), f"{r['parameters']:,}", r["steps"],
+            f"{r['cpu_seconds']:.0f}", f"{r['test']['right']:.1%}", f"{r['unseen']['right']:.1%}",
         ]
         for r in result["translation"]
     ]  # fmt: skip
-    head = ["translator", "equal", "seed", "parameters", "steps", "CPU s", "right wordings", "unseen"]
+    head = ["translator", "equal", "lr", "seed", "parameters", "steps", "CPU s", "right wordings", "unseen"]
     parts.append(table(head, rows))
     return "\n\n".join(parts)
