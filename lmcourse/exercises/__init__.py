@@ -299,7 +299,7 @@ def _numbers(value, truths=False):
         array = np.asarray(value) if truths else None
         array = array if truths and array.dtype == bool else np.asarray(value, dtype=float)
     except (TypeError, ValueError):
-        return value
+        return value.tolist() if isinstance(value, np.ndarray) else value
     return array.reshape(()) if array.size == 1 and array.ndim == 1 else array
 
 

@@ -745,10 +745,10 @@ FIVE = Exercise(
     "08.5",
     "Write step(query, key, value, keys, values), one step of a language model that writes, for one head. `query` "
     "(K,), `key` (K,) and `value` (K',) are those of the newest token. `keys` (S, K) and `values` (S, K') are kept of "
-    "the S tokens before it, the oldest first; at the first step S is 0. The newest token looks at all tokens before it "
-    "and at itself, by scaled dot-product attention. Return three things: the output (K',), and the keys (S + 1, K) and "
-    "values (S + 1, K') to keep for the next step. Leave the old ones as they are: another continuation of the same "
-    "text may need them.",
+    "the S tokens before it, the oldest first; at the first step S is 0. The newest token looks at all tokens before "
+    "it and at itself, by scaled dot-product attention. Return three things: the output (K',), and the keys (S + 1, K) "
+    "and values (S + 1, K') to keep for the next step. Leave the old ones as they are: another continuation of the "
+    "same text may need them.",
     "What does the token see first: what is kept, or what is kept and its own? And is a mask needed, when nothing of "
     "the future is there yet?",
     "A text of T tokens costs T looks of one query this way, and without the cache T whole tables. CausalLM keeps its "
