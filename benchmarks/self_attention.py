@@ -6,9 +6,9 @@ Three parts. ``lengths``: a layer that looks against a layer that remembers, for
 long ones. ``breaks``: the language model of chapter 07 complete, and with one part of it broken at a time.
 ``scoreboard``: bits per character on the test text of chapters 01 and 02, and the minimal pairs.
 
-The last two are trainings, about as long as the chapters' own. Each is kept in the cache as soon as it is done, and an
-interrupted benchmark goes on where it stopped. They can be made before, one part at a time, and shared between
-processes, here two, of which this is the first::
+The first is measured each time (``b.layers()`` gives it alone). The last two are trainings, about as long as the
+chapters' own. Each is kept in the cache as soon as it is done, and an interrupted benchmark goes on where it stopped.
+They can be made before, one part at a time, and shared between processes, here two, of which this is the first::
 
     python -c "from benchmarks import self_attention as b; b.fill('breaks', share=(0, 2))"
     python -c "from benchmarks import self_attention as b; b.fill('scoreboard')"
@@ -20,16 +20,22 @@ from functools import cache, partial
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
+from torch import nn
 
-from benchmarks import kept, table
+from benchmarks import clock, kept, table
+from lmcourse import device as choose_device
 from lmcourse import stories, text, world
 from lmcourse.language_model import IGNORE, evaluating, log2probs
 from lmcourse.ngram import KneserNey, OpenVocabulary
-from lmcourse.rnn import LanguageModel
-from lmcourse.self_attention import AttentionLM
+from lmcourse.rnn import RNN, LanguageModel
+from lmcourse.self_attention import AttentionLM, SelfAttention
 from lmcourse.tasks import seeded
 from lmcourse.training import evaluate, fit
 from lmcourse.transformer import CausalLM
+
+PEER = "F.scaled_dot_product_attention"
+WIDTH, TOKENS, LENGTHS = 128, 4096, (16, 32, 64, 128, 256, 512, 1024, 2048)  # of the layers, in a batch, of a text
 
 SENTENCES, TESTED, SAMPLE = 20_000, 4_000, 400  # to learn from, to be tested on, and to be read prefix by prefix
 SEEDS = (0, 1)  # of the broken models; the scoreboard has the first
@@ -61,6 +67,117 @@ LSTM = {"en": {"epochs": 10, "dropout": 0.15}, "ko": {"epochs": 8, "dropout": 0.
 LSTM_LR, WINDOW = 8e-3, 32  # and as many streams as tokens in a window
 EPOCHS = 10
 DISTANCES = [0, 1, 2, 3, 4, 5, 6]  # words between subject and verb; the last group has all that are further apart
+
+
+# --- how long a layer takes ---
+
+
+class Peer(nn.Module):
+    """Self-attention as it is written for speed: of one head, since there is a fused kernel for heads alone."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.query, self.key, self.value = (nn.Linear(width, width, bias=False) for _ in range(3))
+
+    def forward(self, x):
+        query, key, value = (part(x)[:, None] for part in (self.query, self.key, self.value))  # (B, 1, T, D)
+        return F.scaled_dot_product_attention(query, key, value, is_causal=True)[:, 0]
+
+
+def timed(actions, rival, repeats):
+    """The times of actions, each once more before, and how many times the rival's they are: below 1 is faster."""
+    for action in actions.values():
+        action()
+    times = clock(repeats, actions)
+    for row in times.values():
+        row["ratio"] = row["seconds"] / times[rival]["seconds"]
+    return times
+
+
+def same(one, other):
+    """Raise an error where two ways gave different numbers; a GPU multiplies with fewer digits."""
+    torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5 if one.device.type == "cpu" else 1e-2)
+
+
+def chain(tensor):
+    """How many operations wait for one another, at the most, from what a tensor was made of to the tensor.
+
+    An operation is one that autograd knows, so that a fused kernel counts as one whatever goes on in it.
+    """
+    depth, stack = {}, [tensor.grad_fn]
+    while stack:
+        below = [node for node, _ in stack[-1].next_functions if node is not None]
+        if waiting := [node for node in below if node not in depth]:
+            stack += waiting
+        else:
+            node = stack.pop()
+            depth[node] = 1 + max((depth[one] for one in below), default=0)
+    return depth[tensor.grad_fn]
+
+
+def held(forward):
+    """Bytes that a forward pass keeps for the way back, each piece of memory counted once."""
+    found = {}
+
+    def pack(tensor):
+        if tensor.layout == torch.strided:  # and not in a form of its own of some kernel
+            found[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        output = forward()  # as long as it lives, so does all that it keeps, and no address is used twice
+        total = sum(found.values())
+        del output
+    return total
+
+
+def layers(quick=False, device="cpu"):
+    """Forward and backward through a layer that remembers and one that looks, neither of which sees the future.
+
+    Once so many stories that the tokens are as many at every length, and once a single one.
+    """
+    device, width, repeats = choose_device(device), 16 if quick else WIDTH, 1 if quick else 7
+    lengths, tokens = ((8, 32), 64) if quick else (LENGTHS, TOKENS)
+    with seeded(0):
+        lstm, peer = nn.LSTM(width, width, batch_first=True), Peer(width)
+        models = {
+            "LSTM, loop": RNN(width, width, "lstm"), "LSTM, fused": RNN(width, width, "lstm", fused=True),
+            "nn.LSTM": lstm, "attention, readable": SelfAttention(width, fused=False),
+            "attention, fused": SelfAttention(width), PEER: peer,
+        }  # fmt: skip
+    for name, model in models.items():
+        model.load_state_dict((lstm if "LSTM" in name else peer).state_dict())
+        model.to(device)
+    rows = []
+    for B, T in [(tokens // T, T) for T in lengths] + [(1, T) for T in lengths]:
+        draw = torch.Generator().manual_seed(T)
+        x, weight = (torch.randn(B, T, width, generator=draw).to(device) for _ in range(2))
+        x.requires_grad_()
+
+        def forward(name, x=x):
+            model = models[name]
+            found = model(x, causal=True) if isinstance(model, SelfAttention) else model(x)
+            return found if isinstance(model, Peer) else found[0]
+
+        def once(name, x=x, weight=weight, forward=forward):
+            models[name].zero_grad()
+            x.grad = None
+            (forward(name) * weight).sum().backward()
+
+        outputs = {name: forward(name) for name in models}
+        for name, output in outputs.items():
+            same(output, outputs["nn.LSTM" if "LSTM" in name else PEER])
+        chains = {name: chain(output) for name, output in outputs.items()}
+        del outputs
+        times = timed({name: partial(once, name) for name in models}, "LSTM, fused", repeats)
+        for name, row in times.items():
+            row["sequential"] = T if "LSTM" in name else 1  # steps, each of which needs the one before
+            row["chain"], row["held_bytes"] = chains[name], held(partial(forward, name))
+        rows.append({"B": B, "T": T, "D": width, "scores": T * T, "score_bytes": 4 * B * T * T, "ways": times})
+        print(
+            f"B {B} T {T}", " ".join(f"{name} {1000 * t['seconds']:.1f} ms;" for name, t in times.items()), flush=True
+        )
+    return rows
 
 
 # --- the text, and trainings that are kept ---
@@ -352,11 +469,18 @@ def run(options=None) -> dict:
     """Measure, and return what ``benchmarks/results/self_attention.json`` keeps."""
     quick = getattr(options, "quick", False)
     device = getattr(options, "device", None) or "cpu"
-    return {part: gather(jobs(quick, device), quick) for part, jobs in PARTS.items()}
+    lengths = layers(quick, device)
+    return {"lengths": lengths} | {part: gather(jobs(quick, device), quick) for part, jobs in PARTS.items()}
 
 
 def report(result):
     """The tables as text."""
+    ways = list(result["lengths"][0]["ways"])
+    rows = [
+        [r["B"], r["T"], *(f"{1000 * t['seconds']:.1f} ({t['ratio']:.2f})" for t in r["ways"].values())]
+        for r in result["lengths"]
+    ]
+    parts = [table(["B", "T", *(f"{way}, ms" for way in ways)], rows)]
     rows = [
         [
             r["settings"]["model"], r["settings"]["seed"], f"{r['parameters']:,}", f"{r['cpu_seconds']:.0f}",
@@ -365,7 +489,7 @@ def report(result):
         for r in result["breaks"]
     ]  # fmt: skip
     head = ["model", "seed", "parameters", "CPU s", "training loss", "bits per character", "shown prefixes only"]
-    parts = [table(head, rows)]
+    parts.append(table(head, rows))
     rows = []
     for r in result["scoreboard"]:
         s = r["settings"]

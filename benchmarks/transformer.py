@@ -8,7 +8,8 @@ them as one product against a loop over them. ``generation``: writing with the k
 chapter 06 against that of chapter 08, in shape and learning rate as they come with the package, about equal in
 parameters, for the same processor time, and for the same number of steps; and each with the other's learning rate.
 
-The last two are trainings. Each is kept in the cache as soon as it is done, and an interrupted benchmark goes on where
+The first three are measured each time (``b.layers()``, ``b.heads()`` and ``b.generation()`` give them alone). The last
+two are trainings. Each is kept in the cache as soon as it is done, and an interrupted benchmark goes on where
 it stopped. They can be made before, one part at a time, and shared between processes. How fast the translators learn is
 measured first, since their steps follow from it, and by one process::
 
@@ -27,12 +28,200 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from benchmarks import attention, self_attention, table
-from benchmarks.self_attention import BATCH, LR, SENTENCES, TESTED, gather, words
+from benchmarks import attention, clock, self_attention, table
+from benchmarks.self_attention import BATCH, LR, SENTENCES, TESTED, gather, same, timed, words
 from lmcourse import attending, stories, transforming, translation, world
+from lmcourse import device as choose_device
+from lmcourse.language_model import generate
+from lmcourse.self_attention import attend, padding_mask
 from lmcourse.tasks import seeded
 from lmcourse.training import fit
-from lmcourse.transformer import CausalLM, EncoderLayer
+from lmcourse.transformer import CausalLM, EncoderLayer, MultiHeadAttention
+
+# --- a layer ---
+
+SHAPES = [(32, 128, 256, 4, 1024), (8, 512, 256, 4, 1024), (64, 16, 64, 4, 256)]  # B, T, D, H, F
+LAYER = "nn.TransformerEncoderLayer"
+
+
+def _compiled(layer, once):
+    """The layer compiled, or why it could not be: ``once`` has it compute."""
+    layer = torch.compile(layer, dynamic=False)
+    try:
+        once(layer)
+    except Exception as error:  # whatever a missing or broken compiler leads to
+        return None, f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    return layer, None
+
+
+def layer(shape, mask, norm_first, training, device, repeats=7, compiled=False):
+    """Our layer, fused and readable, against torch's with the same weights, without dropout: a row.
+
+    Args:
+        shape: B, T, D, H and F, the width between.
+        mask: ``None``, ``"padding"`` (lengths from 1 to T), or ``"causal"``.
+        norm_first: where the normalisation stands.
+        training: forward and backward; otherwise forward in evaluation mode, where torch's has a way of its own.
+        device: where to compute.
+        repeats: as for :func:`benchmarks.clock`.
+        compiled: whether ``torch.compile`` is tried on ours as well.
+    """
+    B, T, D, H, hidden = shape
+    draw = torch.Generator().manual_seed(0)
+    x, weight = (torch.randn(B, T, D, generator=draw).to(device) for _ in range(2))
+    real = torch.arange(T) < torch.randint(1, T + 1, (B, 1), generator=draw)  # (B, T)
+    real = (real if mask == "padding" else torch.ones_like(real)).to(device)
+    x.requires_grad_(training)
+    with seeded(0):
+        rival = nn.TransformerEncoderLayer(D, H, hidden, 0.0, batch_first=True, norm_first=norm_first)
+    ways = {LAYER: rival} | {
+        name: EncoderLayer(D, H, hidden, norm_first=norm_first, fused=name == "fused") for name in ("fused", "readable")
+    }
+    for model in ways.values():
+        model.load_state_dict(rival.state_dict())
+        model.to(device).train(training)
+    hidden_keys = ~real if mask == "padding" else None
+    future = torch.ones(T, T, dtype=torch.bool, device=device).triu(1) if mask == "causal" else None
+    seen = padding_mask(real) if mask == "padding" else None
+
+    def forward(model):
+        if model is rival:
+            return rival(x, future, hidden_keys, is_causal=mask == "causal")
+        return model(x, seen, causal=mask == "causal")[0]
+
+    def once(model):
+        with torch.set_grad_enabled(training):
+            output = forward(model)
+            if training:
+                model.zero_grad()
+                x.grad = None
+                (output * weight)[real].sum().backward()
+        return output.detach()
+
+    outputs, gradients, why = {}, {}, None
+    if compiled:
+        made, why = _compiled(ways["fused"], once)
+        ways |= {"fused, compiled": made} if made else {}
+    for name, model in ways.items():
+        outputs[name] = once(model)[real]
+        gradients[name] = x.grad
+        same(outputs[name], outputs[LAYER])
+        if training:
+            same(gradients[name], gradients[LAYER])
+    times = timed({name: partial(once, model) for name, model in ways.items()}, LAYER, repeats)
+    found = {
+        "B": B, "T": T, "D": D, "H": H, "F": hidden, "mask": mask, "norm_first": norm_first,
+        "pass": "forward and backward" if training else "forward", "ways": times,
+    }  # fmt: skip
+    print(*list(found.values())[:-1], {name: f"{t['ratio']:.2f}" for name, t in times.items()}, flush=True)
+    return found | ({"not_compiled": why} if why else {})
+
+
+def layers(quick=False, device="cpu"):
+    """All rows of :func:`layer`."""
+    device, repeats = choose_device(device), 1 if quick else 7
+    rows = []
+    for shape in [(4, 8, 16, 2, 32)] if quick else SHAPES:
+        for training in (True, False):
+            for mask in (None, "padding", "causal"):
+                for norm_first in (True, False):
+                    compiled = not quick and training and mask is None and norm_first
+                    rows.append(layer(shape, mask, norm_first, training, device, repeats, compiled))
+    return rows
+
+
+# --- heads ---
+
+
+class LoopedHeads(nn.Module):
+    """The heads of a ``MultiHeadAttention`` one after the other, each with its own matrices, as in chapter 07."""
+
+    def __init__(self, together):
+        super().__init__()
+        width, self.out_proj = together.out_proj.in_features, nn.Linear(*together.out_proj.weight.shape)
+        size = width // together.heads
+        self.heads = nn.ModuleList(
+            nn.ModuleList(nn.Linear(width, size) for _ in range(3)) for _ in range(together.heads)
+        )
+        with torch.no_grad():
+            self.out_proj.load_state_dict(together.out_proj.state_dict())
+            weights = together.in_proj_weight.unflatten(0, (3, together.heads, size))  # (3, H, K, D)
+            biases = together.in_proj_bias.unflatten(0, (3, together.heads, size))
+            for h, head in enumerate(self.heads):
+                for n, part in enumerate(head):
+                    part.weight.copy_(weights[n, h])
+                    part.bias.copy_(biases[n, h])
+
+    def forward(self, x):
+        looked = [attend(*(part(x)[:, None] for part in head), fused=True)[0][:, 0] for head in self.heads]
+        return self.out_proj(torch.cat(looked, 2)), None  # (B, T, D)
+
+
+def heads(quick=False, device="cpu"):
+    """H heads of the same total width, forward and backward: as one product, in a loop, and by torch."""
+    device, repeats = choose_device(device), 1 if quick else 7
+    B, T, D = (4, 8, 16) if quick else (32, 128, 256)
+    draw = torch.Generator().manual_seed(0)
+    x, weight = (torch.randn(B, T, D, generator=draw).to(device) for _ in range(2))
+    x.requires_grad_()
+    rows = []
+    for H in (1, 2, 4, 8, 16):
+        with seeded(0):
+            together = MultiHeadAttention(D, H)
+        peer = nn.MultiheadAttention(D, H, batch_first=True)
+        peer.load_state_dict(together.state_dict())
+        ways = {"one product": together, "loop": LoopedHeads(together), "nn.MultiheadAttention": peer}
+
+        def once(model, peer=peer):
+            model.zero_grad()
+            x.grad = None
+            output = (model(x, x, x, need_weights=False) if model is peer else model(x))[0]
+            (output * weight).sum().backward()
+            return output.detach()
+
+        for model in ways.values():
+            same(once(model.to(device)), once(together.to(device)))
+        times = timed({name: partial(once, model) for name, model in ways.items()}, "one product", repeats)
+        rows.append({"B": B, "T": T, "D": D, "H": H, "ways": times})
+        print("heads", H, {name: f"{t['ratio']:.2f}" for name, t in times.items()}, flush=True)
+    return rows
+
+
+# --- writing ---
+
+
+class Forgetful(nn.Module):
+    """A model that keeps nothing, so that it has to be shown the whole text again at every step."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids, state=None):
+        return self.model(ids)._replace(state=None)
+
+
+def generation(quick=False, device="cpu"):
+    """Writing N tokens, always the likeliest, with the keys and values of those before kept, and without."""
+    B, lengths = (2, (4, 8)) if quick else (8, (32, 64, 128, 256, 512))
+    shape = {"width": 16, "heads": 2, "hidden": 32, "layers": 2} if quick else {"width": 128, "heads": 4, "layers": 4}
+    with seeded(0):
+        model = CausalLM(1000, **shape).to(choose_device(device))
+    begin = torch.randint(1000, (B, 1), generator=torch.Generator().manual_seed(0))
+    ways, rows = {"kept": model, "shown again": Forgetful(model)}, []
+    for N in lengths:
+        written = {}
+
+        def write(name, N=N, written=written):
+            written[name] = generate(ways[name], begin, N, temperature=0)
+
+        times = clock(max(2, 256 // N), {name: partial(write, name) for name in ways})
+        assert torch.equal(*written.values())
+        ratio = times["shown again"]["seconds"] / times["kept"]["seconds"]
+        rows.append({"B": B, "N": N, **shape, "ways": times, "ratio": ratio})
+        print(f"writing {N} tokens: {ratio:.1f} times as long without what was kept", flush=True)
+    return rows
+
 
 # --- a block with a part left out ---
 
@@ -266,11 +455,35 @@ def run(options=None) -> dict:
     """Measure, and return what ``benchmarks/results/transformer.json`` keeps."""
     quick = getattr(options, "quick", False)
     device = getattr(options, "device", None) or "cpu"
-    return {part: gather(jobs(quick, device), quick) for part, jobs in TRAININGS.items()}
+    found = {"layer": layers(quick, device), "heads": heads(quick, device), "generation": generation(quick, device)}
+    return found | {part: gather(jobs(quick, device), quick) for part, jobs in TRAININGS.items()}
 
 
 def report(result):
     """The tables as text."""
+
+    def cells(ways, names):
+        return [
+            f"{1000 * ways[name]['seconds']:.1f} ({ways[name]['ratio']:.2f})" if name in ways else "" for name in names
+        ]
+
+    names = [LAYER, "fused", "readable", "fused, compiled"]
+    rows = [
+        [
+            *(r[key] for key in "BTDHF"), r["mask"] or "", "before" if r["norm_first"] else "behind", r["pass"],
+            *cells(r["ways"], names),
+        ]
+        for r in result["layer"]
+    ]  # fmt: skip
+    parts = [table([*"BTDHF", "mask", "norm", "pass", *(f"{name}, ms" for name in names)], rows)]
+    names = ["one product", "loop", "nn.MultiheadAttention"]
+    rows = [[r["H"], *cells(r["ways"], names)] for r in result["heads"]]
+    parts.append(table(["heads", *(f"{name}, ms" for name in names)], rows))
+    rows = [
+        [r["N"], *(f"{t['seconds']:.2f}" for t in r["ways"].values()), f"{r['ratio']:.1f}"]
+        for r in result["generation"]
+    ]
+    parts.append(table(["tokens written", "kept, s", "shown again, s", "ratio"], rows))
     rows = [
         [
             r["settings"]["model"], r["settings"]["seed"], f"{r['parameters']:,}", f"{r['cpu_seconds']:.0f}",
@@ -278,7 +491,7 @@ def report(result):
         ]
         for r in result["block"]
     ]  # fmt: skip
-    parts = [table(["block", "seed", "parameters", "CPU s", "training loss", "bits per character"], rows)]
+    parts.append(table(["block", "seed", "parameters", "CPU s", "training loss", "bits per character"], rows))
     rows = [
         [
             *(r["settings"][name] for name in ("model", "equal", "lr", "seed")), f"{r['parameters']:,}", r["steps"],
