@@ -9,8 +9,10 @@ from lmcourse.widgets.chat import ChatBox
 from lmcourse.widgets.clip import ClipPlayer
 from lmcourse.widgets.context_map import ContextMap
 from lmcourse.widgets.next_word import NextWordExplorer, NextWordTable, next_word_table
+from lmcourse.widgets.qkv import QKVExplorer
 from lmcourse.widgets.recurrent import RecurrentExplorer, RecurrentModel, recurrent_model
 from lmcourse.widgets.stepper import AttentionStepper
+from lmcourse.widgets.transformer import TransformerExplorer, TransformerModel, transformer_model
 from lmcourse.widgets.translation import TranslationExplorer, TranslationModel, translation_model
 
 __all__ = [
@@ -22,11 +24,15 @@ __all__ = [
     "ContextMap",
     "NextWordExplorer",
     "NextWordTable",
+    "QKVExplorer",
     "RecurrentExplorer",
     "RecurrentModel",
+    "TransformerExplorer",
+    "TransformerModel",
     "TranslationExplorer",
     "TranslationModel",
     "next_word_table",
     "recurrent_model",
+    "transformer_model",
     "translation_model",
 ]
