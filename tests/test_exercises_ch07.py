@@ -321,7 +321,7 @@ WRONG = [
     ("07.1", "multiplied", "multiply by the root", by(lambda q, k: (dots(q, k) * root(q)).softmax(-1))),
     ("07.1", "scaled twice", "by the root both",
      lambda q, k, v: F.scaled_dot_product_attention(q / root(q), k / root(k), v)),
-    ("07.1", "number of places", "number of places", by(lambda q, k: (dots(q, k) / len(k) ** 0.5).softmax(-1))),
+    ("07.1", "number of places", "how many numbers a key", by(lambda q, k: (dots(q, k) / len(k) ** 0.5).softmax(-1))),
     ("07.1", "scaled too late", "scale the weights", by(lambda q, k: dots(q, k).softmax(-1) / root(q))),
     ("07.1", "softmax over queries", "compete for each key", by(lambda q, k: (dots(q, k) / root(q)).softmax(-2))),
     ("07.1", "softmax over queries", "compete for each key", by(lambda q, k: (dots(q, k) / root(q)).softmax(0))),

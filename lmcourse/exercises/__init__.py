@@ -283,11 +283,9 @@ def _tensor32(array):
 
 def _read(exercise, value):
     """An answer as it is compared: an array, or a tuple of them where it has parts, or what it was."""
-    if not exercise.parts:
-        return _numbers(value, exercise.truths)
-    if isinstance(value, (tuple, list)) and len(value) == len(exercise.parts):
+    if exercise.parts and isinstance(value, (tuple, list)) and len(value) == len(exercise.parts):
         return tuple(_numbers(part, exercise.truths) for part in value)
-    return value
+    return _numbers(value, exercise.truths)
 
 
 def _numbers(value, truths=False):
@@ -306,8 +304,12 @@ def _numbers(value, truths=False):
 def _same(left, right, tolerance):
     if isinstance(left, Exception) or isinstance(right, Exception):
         return type(left) is type(right)
-    if isinstance(left, tuple) and isinstance(right, tuple):
-        return len(left) == len(right) and all(_same(*pair, tolerance) for pair in zip(left, right, strict=True))
+    if isinstance(left, tuple) or isinstance(right, tuple):
+        return (
+            type(left) is type(right)
+            and len(left) == len(right)
+            and all(_same(*pair, tolerance) for pair in zip(left, right, strict=True))
+        )
     left, right = (one if isinstance(one, np.ndarray) else _numbers(one) for one in (left, right))
     if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
         if (left.dtype == bool) != (right.dtype == bool):

@@ -90,8 +90,8 @@ ONE = Exercise(
         ),
         Mistake(
             "number of places",
-            "You divide by the root of the number of places. What makes a dot product large is how many numbers a key "
-            "has.",
+            "You divide by the root of another number, of how many places there are or how long a value is. What makes "
+            "a dot product large is how many numbers a key has.",
             (
                 _scaled(lambda q, k, v: 1 / math.sqrt(k.shape[-2])),
                 _scaled(lambda q, k, v: 1 / k.shape[-2]),
@@ -679,7 +679,7 @@ def _models(rng):
         case("far", T=6, hears=lambda t, j: j >= t + 3),
         case("one place", T=6, hears=lambda t, j: t == 2),
         case("rare", ids=[1, 0, 1, 0, 1], V=6, hears=everywhere, speaks=(4,)),
-        case("rare", ids=[2, 5, 2, 3, 2], V=6, hears=everywhere, speaks=(0,)),
+        case("rare", ids=[2, 5, 2, 3, 2], V=6, hears=everywhere, speaks=(1,)),
         case("one logit", hears=everywhere, leak=one),
         case("cancelled", hears=everywhere, leak=against),
         case("same winner", hears=everywhere, leak=one[:, [2, 1, 0, 3]], unlikely=0),

@@ -618,7 +618,7 @@ FOUR = Exercise(
             ),
         ),
         Mistake(
-            "one head",
+            "queries of one head",
             "You count the queries, keys and values of a single head.",
             (
                 lambda D, H, F: 3 * (D * (D // H) + D // H) + D * D + D + _counted(matrices=0, biases=0)(D, H, F),
