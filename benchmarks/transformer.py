@@ -101,7 +101,7 @@ def layer(shape, mask, norm_first, training, device, repeats=7, compiled=False):
     outputs, gradients, why = {}, {}, None
     if compiled:
         made, why = _compiled(ways["fused"], once)
-        ways |= {"fused, compiled": made} if made else {}
+        ways |= {} if made is None else {"fused, compiled": made}
     for name, model in ways.items():
         outputs[name] = once(model)[real]
         gradients[name] = x.grad
@@ -352,13 +352,21 @@ def _pairs(quick):
     return records, translation.pairs("ko-en", records)
 
 
+@cache
+def _tested(quick):
+    return world.splits(500, 20) if quick else world.splits()
+
+
+@cache
+def _settings(arm, quick):
+    return _made(arm)["settings_for"]("ko-en", _pairs(quick)[0], **recipe(arm)["shape"])
+
+
 def translator(arm, seed, quick=False):
     """An untrained translator, and its batches as ``fit`` asks for them, the same for both arms."""
-    made, (records, pairs) = _made(arm), _pairs(quick)
-    settings = made["settings_for"]("ko-en", records, **recipe(arm)["shape"])
     with seeded(seed):
-        system = made["build"](settings)
-    return system, system.shuffled(system.encode(pairs), PAIRS, seed)
+        system = _made(arm)["build"](_settings(arm, quick))
+    return system, system.shuffled(system.encode(_pairs(quick)[1]), PAIRS, seed)
 
 
 @cache
@@ -395,9 +403,8 @@ def learn_translator(arm, steps, seed, lr, quick=False, device="cpu"):
     with one_thread():
         train = partial(fit, system.model, batches, steps=steps, lr=lr, seed=seed, device=device, progress=False)
         found = self_attention.spent(system.model, train)
-        splits = world.splits()
         for name in ("test", "unseen"):
-            records = getattr(splits, name)[: 20 if quick else None]
+            records = getattr(_tested(quick), name)
             sources = translation.korean(records)
             right = [o in translation.wordings(r, "en") for o, r in zip(system(sources), records, strict=True)]
             rows = attention.by_length(map(len, sources), right)

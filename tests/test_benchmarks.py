@@ -1,0 +1,289 @@
+"""Is it right: what the benchmarks of chapters 07 and 08 leave out, count and compare; then that they run."""
+
+import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from lmcourse.self_attention import AttentionLM
+from lmcourse.tasks import seeded
+from lmcourse.transformer import CausalLM, EncoderLayer, MultiHeadAttention
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="a package of its own has no benchmarks")
+QUICK = SimpleNamespace(quick=True, device="cpu")
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def attention_bench(one_thread):
+    from benchmarks import self_attention
+
+    return self_attention
+
+
+@pytest.fixture
+def transformer_bench(one_thread):
+    from benchmarks import transformer
+
+    return transformer
+
+
+def draw(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+# --- what is measured ---
+
+
+def test_a_chain_is_as_long_as_what_waits_for_one_another(attention_bench):
+    x = torch.ones(3, requires_grad=True)
+    y = x
+    for _ in range(5):
+        y = y.exp()  # one after the other
+    wide = sum(x.exp() for _ in range(2)).sin()
+    assert attention_bench.chain(y) == 1 + 5  # where the gradient of x is kept is an operation too
+    assert attention_bench.chain(wide) == 1 + 1 + 2 + 1  # exp, 0 + exp, + exp, sin
+    assert attention_bench.chain(torch.cat([y, wide])) == 1 + 5 + 1
+
+
+def test_what_is_held_for_the_way_back_is_counted_once(attention_bench):
+    x = torch.ones(100, requires_grad=True)
+    assert attention_bench.held(lambda: x + 1) == 0
+    assert attention_bench.held(lambda: x.exp()) == 400  # its own result
+    assert attention_bench.held(lambda: x.sin() + x.cos()) == 400  # x for both
+    assert attention_bench.held(lambda: x.exp() * x.cos()) == 1200  # x, exp x, cos x
+
+
+def test_honest_bits_are_those_of_a_model_that_does_not_look_ahead_and_of_no_other(attention_bench):
+    from lmcourse import stories
+
+    read = attention_bench.words("en", "word", quick=True)
+    for causal in (True, False):
+        with seeded(3):
+            model = AttentionLM(len(read.vocabulary), width=8, layers=2, positions="rotary", causal=causal)
+        usual = stories.bits_per_character(model, read.test[:16], "en", "word", read.vocabulary)
+        honest = attention_bench.honest_bits(model, read, 16)
+        assert (honest == pytest.approx(usual, rel=1e-5)) is causal
+        assert model.training  # as it was before
+    # one story by hand: each token from the tokens before, and the pieces that are not known by their letters
+    told = read.told(read.test[:8])
+    assert len(told) == 1
+    story, bits = told[0], 0.0
+    for t in range(1, len(story)):
+        bits -= model(torch.tensor([story[:t]])).logits[0, -1].log_softmax(0)[story[t]].item() / math.log(2)
+        bits += stories.UNKNOWN * (story[t] == read.vocabulary["<unk>"])
+    assert attention_bench.honest_bits(model, read, 8) == pytest.approx(bits / read.characters(read.test[:8]), rel=1e-5)
+
+
+def test_a_model_that_sees_the_future_is_not_shown_padding(attention_bench):
+    read, seen = attention_bench.words("en", "word", quick=True), []
+
+    class Spy(AttentionLM):
+        def forward(self, ids, targets=None, mask=None, state=None, **rest):
+            seen.append((ids, mask))
+            return super().forward(ids, targets, mask, state, **rest)
+
+    for causal in (True, False):
+        seen.clear()
+        model = Spy(len(read.vocabulary), width=4, layers=1, causal=causal)
+        attention_bench.learn(model, read, 1, 0)
+        for ids, mask in seen:
+            assert causal == (mask is None)
+            if not causal:
+                stories = {tuple(story[:-1]) for story in read.told(read.train)}
+                assert {tuple(row[real].tolist()) for row, real in zip(ids, mask, strict=True)} <= stories
+
+
+def test_a_training_that_breaks_off_says_so(attention_bench):
+    model = nn.Linear(2, 2)
+
+    def train():
+        raise FloatingPointError("step 3: the loss is nan")
+
+    found = attention_bench.spent(model, train)
+    assert found["diverged"] == "step 3: the loss is nan" and found["loss"] is None and found["steps"] == 0
+    assert found["parameters"] == 6 and not model.training
+
+
+# --- what is left out ---
+
+
+def test_each_block_lacks_what_its_name_says(transformer_bench):
+    B, T = 2, 5
+    ids = torch.arange(B * T).view(B, T)
+    found = {}
+    for name, (layer, changes) in transformer_bench.BLOCKS.items():
+        with seeded(0):
+            model = transformer_bench.block_model(20, layer, changes).eval()
+        names = [n for n, _ in model.named_parameters()]
+        assert any("norm" in n for n in names) is (name != "without norm")
+        assert any("linear" in n for n in names) is ("without feed-forward" not in name)
+        found[name] = sum(p.numel() for p in model.parameters())
+        logits = model(ids).logits
+        changed = ids.clone()
+        changed[:, 3] += 1
+        torch.testing.assert_close(model(changed).logits[:, :3], logits[:, :3])  # nobody looks ahead
+        assert not torch.allclose(model(changed).logits[:, 3:], logits[:, 3:])
+        again = CausalLM(20, **transformer_bench.SHAPE | changes).eval()
+        again.load_state_dict(model.state_dict(), strict=False)
+        same = torch.allclose(again(ids).logits, logits, atol=1e-6)
+        assert same is (layer is EncoderLayer)  # what is left out makes a difference
+    assert found["without feed-forward, 12 layers"] == pytest.approx(found["complete"], rel=0.02)
+    assert found["without feed-forward"] < found["complete"] / 2
+
+
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_without_residual_only_what_the_parts_give_goes_on(transformer_bench, norm_first):
+    layer = transformer_bench.NoResidual(8, 2, 12, norm_first=norm_first).eval()
+    x = draw(2, 3, 8)
+    norm1, norm2 = layer.norm1, layer.norm2
+    if norm_first:
+        y = layer.self_attn(norm1(x), causal=True)[0]
+        y = layer.feed_forward(norm2(y))[0]
+    else:
+        y = norm1(layer.self_attn(x, causal=True)[0])
+        y = norm2(layer.feed_forward(y)[0])
+    torch.testing.assert_close(layer(x, causal=True)[0], y)
+
+
+def test_without_feed_forward_a_layer_only_looks(transformer_bench):
+    layer, x = transformer_bench.NoFeedForward(8, 2, 12).eval(), draw(2, 3, 8)
+    torch.testing.assert_close(layer(x, causal=True)[0], x + layer.self_attn(layer.norm1(x), causal=True)[0])
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_heads_in_a_loop_are_the_same_heads(transformer_bench, heads):
+    together, x = MultiHeadAttention(8, heads), draw(2, 5, 8)
+    nn.init.normal_(together.in_proj_bias)
+    torch.testing.assert_close(transformer_bench.LoopedHeads(together)(x)[0], together(x)[0])
+
+
+def test_without_a_compiler_the_reason_is_kept(transformer_bench, monkeypatch):
+    def broken(layer, **options):
+        def fail(*arguments, **options):
+            raise RuntimeError("no compiler\nand a long story")
+
+        return fail
+
+    monkeypatch.setattr(torch, "compile", broken)
+    row = transformer_bench.layer((2, 3, 8, 2, 12), None, True, True, torch.device("cpu"), 1, compiled=True)
+    assert row["not_compiled"] == "RuntimeError: no compiler" and "fused, compiled" not in row["ways"]
+
+
+# --- equal time, and what is kept ---
+
+
+def test_the_steps_of_the_translators_follow_from_their_speed(
+    transformer_bench, attention_bench, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("benchmarks.CACHE", tmp_path)
+    rates = {"attention": 20.0, "Transformer": transformer_bench.STEPS / transformer_bench.BUDGET}
+    monkeypatch.setattr(transformer_bench, "speed", lambda quick, device: {"steps_per_second": rates})
+    settings = [settings for _, settings, _ in transformer_bench._translation(False, "cpu")]
+    equal = [(s["model"], s["seed"], s["steps"]) for s in settings if s["equal"] == "time"]
+    recipes = {arm: transformer_bench.recipe(arm) for arm in rates}
+    for arm, rate in rates.items():
+        steps = round(transformer_bench.BUDGET * rate)
+        assert {(arm, 0, steps), (arm, 1, steps)} <= set(equal)
+        assert {s["lr"] for s in settings if s["model"] == arm} == {one["lr"] for one in recipes.values()}
+        assert all(s["shape"] == recipes[arm]["shape"] for s in settings if s["model"] == arm)
+    # the Transformer's equal time is about as many steps already, so it is not trained for them once more
+    assert [s["model"] for s in settings if s["equal"] == "steps"] == ["attention"]
+    names = [name for name, _, _ in transformer_bench._translation(False, "cpu")]
+    assert len(set(names)) == len(names)  # no file is written twice
+
+
+def test_a_recipe_is_that_of_the_package(transformer_bench):
+    from lmcourse import attending, transforming
+
+    for arm, page in (("attention", attending.PAGE), ("Transformer", transforming.PAGE)):
+        assert transformer_bench.recipe(arm)["shape"] == {name: v for name, v in page.items() if name != "lr"}
+        assert 0 < transformer_bench.recipe(arm)["lr"] < 0.1
+
+
+@pytest.mark.parametrize("which", ["attention_bench", "transformer_bench"])
+def test_trainings_are_done_once_and_can_be_shared(which, request, monkeypatch, tmp_path, attention_bench):
+    bench, done = request.getfixturevalue(which), []
+    monkeypatch.setattr("benchmarks.CACHE", tmp_path)
+
+    def jobs(quick, device):
+        def job(n):
+            return f"some job {n}", {"n": n, "device": device}, lambda: done.append(n) or {"loss": float(n)}
+
+        return [job(n) for n in range(5)]
+
+    parts = bench.PARTS if hasattr(bench, "PARTS") else bench.TRAININGS
+    monkeypatch.setitem(parts, "some", jobs)
+    bench.fill("some", share=(1, 2))
+    assert done == [1, 3]
+    bench.fill("some")
+    assert done == [1, 3, 0, 2, 4]
+    assert [found["loss"] for found in attention_bench.gather(jobs(False, "cpu"))] == [0, 1, 2, 3, 4]
+    assert len(done) == 5  # all from the cache
+    with pytest.raises(ValueError, match="no trainings 'breks'; there are"):
+        bench.fill("breks")
+
+
+# --- they run ---
+
+
+def test_the_benchmark_of_attention_runs(attention_bench):
+    result = json.loads(json.dumps(attention_bench.run(QUICK)))
+    said = attention_bench.report(result)
+    for row in result["lengths"]:
+        chains = {name: way["chain"] for name, way in row["ways"].items()}
+        assert chains["LSTM, loop"] > 6 * row["T"] and max(n for way, n in chains.items() if way != "LSTM, loop") < 20
+        assert [way["sequential"] for way in row["ways"].values()] == [row["T"]] * 3 + [1] * 3
+        assert row["ways"]["LSTM, fused"]["ratio"] == 1
+        held = {name: way["held_bytes"] for name, way in row["ways"].items()}
+        assert held["attention, readable"] > row["score_bytes"]
+    assert [r["settings"]["model"] for r in result["breaks"]] == list(attention_bench.BREAKS)
+    for r in result["breaks"]:
+        blind = r["settings"]["model"] != "without mask"
+        assert (r["honest"] == pytest.approx(r["sample"], rel=1e-4)) is blind
+        assert 0 < r["loss"] < 12 and r["steps"] > 0 and r["settings"]["model"] in said
+    assert len(result["scoreboard"]) == len(attention_bench.UNITS) * (1 + len(attention_bench.MODELS))
+    truths = {r["settings"]["language"]: r["truth"] for r in result["scoreboard"] if "truth" in r}
+    for r in result["scoreboard"]:
+        english = r["settings"]["language"] == "en"
+        assert truths[r["settings"]["language"]] < r["bits_per_character"] < 20
+        assert ("agreement" in r) is english
+        if english:
+            assert all(0 <= p["right"] <= p["count"] for p in r["agreement"])
+    assert len({sum(p["count"] for p in r["agreement"]) for r in result["scoreboard"] if "agreement" in r}) == 1
+
+
+def test_the_benchmark_of_the_transformer_runs(transformer_bench):
+    result = json.loads(json.dumps(transformer_bench.run(QUICK)))
+    said = transformer_bench.report(result)
+    assert {(r["mask"], r["norm_first"], r["pass"]) for r in result["layer"]} == {
+        (mask, first, way)
+        for mask in (None, "padding", "causal")
+        for first in (True, False)
+        for way in ("forward", "forward and backward")
+    }  # fmt: skip
+    assert all(set(r["ways"]) == {transformer_bench.LAYER, "fused", "readable"} for r in result["layer"])
+    assert [r["H"] for r in result["heads"]] == [1, 2, 4, 8, 16]
+    assert all(r["ratio"] > 0 and r["ways"]["kept"]["seconds"] > 0 for r in result["generation"])
+    assert [r["settings"]["model"] for r in result["block"]] == list(transformer_bench.BLOCKS)
+    assert all(0 < r["loss"] < 12 and r["settings"]["model"] in said for r in result["block"])
+    for r in result["translation"]:
+        rate = result["speed"][0]["steps_per_second"][r["settings"]["model"]]
+        assert r["settings"]["steps"] == round(transformer_bench.BUDGET * rate)
+        for part in ("test", "unseen"):
+            assert sum(row["count"] for row in r[part]["by_length"]) == r[part]["sentences"] == 20
+            assert sum(row["right"] for row in r[part]["by_length"]) == 20 * r[part]["right"]
+    sizes = [r["parameters"] for r in result["translation"]]
+    assert len(sizes) == 2 and sizes[0] == pytest.approx(sizes[1], rel=0.1)
