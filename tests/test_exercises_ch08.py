@@ -348,7 +348,7 @@ WRONG = [
     ("08.3", "normalised road", "past the normalisation",
      lambda x, n1, a, n2, f: (z := n1(x)) + a(z) + f(n2(z + a(z)))),
     ("08.3", "side by side", "Both parts read", lambda x, n1, a, n2, f: x + a(n1(x)) + f(n2(x))),
-    ("08.3", "attention lost", "goes lost on the way", lambda x, n1, a, n2, f: x + f(n2(x + a(n1(x))))),
+    ("08.3", "attention lost", "is lost on the way", lambda x, n1, a, n2, f: x + f(n2(x + a(n1(x))))),
     ("08.3", "x twice", "has it already", lambda x, n1, a, n2, f: x + block_lines(x, n1, a, n2, f)),
     ("08.3", "sum not read", "without the road", lambda x, n1, a, n2, f: x + (y := a(n1(x))) + f(n2(y))),
     ("08.3", "one norm twice", "and the other nowhere", lambda x, n1, a, n2, f: block_lines(x, n1, a, n1, f)),

@@ -327,6 +327,8 @@ def _call(name, args):
 
 
 def _short(value, length=160):
+    if isinstance(value, tuple) and any(isinstance(part, np.ndarray) for part in value):
+        return f"({', '.join(_short(part, length // len(value)) for part in value)})"
     if isinstance(value, np.ndarray):
         value = (value if value.dtype == bool else np.round(value, 4)).tolist()
     text = repr(value)

@@ -463,7 +463,7 @@ THREE = Exercise(
         ),
         Mistake(
             "attention lost",
-            "At the end you add to the x of the beginning. What the attention has brought goes lost on the way.",
+            "At the end you add to the x of the beginning. What the attention has brought is lost on the way.",
             (_road(_LOOK, _half("2", "f", base="start")), _road(lambda s, n1, att, n2, ff: s[0] + ff(n2(s[0])))),
         ),
         Mistake(
