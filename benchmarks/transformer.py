@@ -106,8 +106,9 @@ def layer(shape, mask, norm_first, training, device, repeats=7, compiled=False):
         outputs[name] = once(model)[real]
         gradients[name] = x.grad
         same(outputs[name], outputs[LAYER])
-        if training:
-            same(gradients[name], gradients[LAYER])
+        if training:  # as a whole, since a ReLU at 0 may open in one way and not in the other, by rounding
+            apart = (gradients[name] - gradients[LAYER]).norm() / gradients[LAYER].norm()
+            assert apart < (1e-3 if device.type == "cpu" else 1e-2), f"{name}: gradients are {apart:.2g} apart"
     times = timed({name: partial(once, model) for name, model in ways.items()}, LAYER, repeats)
     found = {
         "B": B, "T": T, "D": D, "H": H, "F": hidden, "mask": mask, "norm_first": norm_first,
