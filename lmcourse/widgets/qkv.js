@@ -111,10 +111,10 @@ const STRINGS = {
     passes: (name) => `The context vector is what “${name}” is from now on. It goes to the next layer.`,
     most: (name, other, w) => `“${name}” looks mostly at “${other}” (${w}).`, itself: (name, w) => `“${name}” looks mostly at itself (${w}).`,
     partIs: { x: "the word", q: "what it looks for", k: "what it is found by", v: "what it gives" },
-    partName: { x: "vector", q: "query", k: "key", v: "value" }, word: "word", withPlace: "word + place",
+    partName: { x: "vector", q: "query", k: "key", v: "value" }, withPlace: "word + place",
     of: (part, name) => `${part} of ${name}`, number: (n) => `number ${n}`, set: (x) => `set to ${x}`,
-    change: "Change its numbers:", tap: "Tap a vector to open it.", undo: "Undo", placeIs: (a, b, c) => `word ${a} + place ${b} = ${c}`,
-    table: "The vectors of all words", score: "score", weight: "weight", value: "v", product: "weight × v", sum: "sum", context: "context vector",
+    change: "Change its numbers, or tap another vector above.", undo: "Undo", placeIs: (a, b, c) => `word ${a} + place ${b} = ${c}`,
+    table: "The vectors of all words", score: "score", weight: "weight", product: "weight × v", sum: "sum", context: "context vector",
     scoresTable: "Scores", softmaxTable: "From scores to weights", sumTable: "The weighted sum",
     scale: "Scale", factor: "factor", causal: "Causal mask", causalIs: "no word looks at later ones",
     hide: (name) => `Leave out ${name}`, later: "comes later", leftOut: "left out", hidden: "hidden",
@@ -141,10 +141,10 @@ const STRINGS = {
     passes: (name) => `이제부터는 이 문맥 벡터가 “${name}”의 벡터입니다. 그대로 다음 층으로 올라갑니다.`,
     most: (name, other, w) => `“${name}”에서 가장 많이 바라보는 단어: “${other}” (${w}).`, itself: (name, w) => `“${name}”에서 가장 많이 바라보는 단어: 자기 자신 (${w}).`,
     partIs: { x: "단어", q: "무엇을 찾나", k: "무엇으로 찾아지나", v: "무엇을 건네나" },
-    partName: { x: "벡터", q: "쿼리", k: "키", v: "값" }, word: "단어", withPlace: "단어 + 위치",
+    partName: { x: "벡터", q: "쿼리", k: "키", v: "값" }, withPlace: "단어 + 위치",
     of: (part, name) => `${name}의 ${part}`, number: (n) => `${n}번 숫자`, set: (x) => `${x}로 바꿈`,
-    change: "숫자를 바꿔 보세요.", tap: "벡터를 누르면 여기에 펼쳐집니다.", undo: "되돌리기", placeIs: (a, b, c) => `단어 ${a} + 위치 ${b} = ${c}`,
-    table: "모든 단어의 벡터", score: "점수", weight: "가중치", value: "v", product: "가중치 × v", sum: "합", context: "문맥 벡터",
+    change: "숫자를 바꾸거나 위에서 다른 벡터를 눌러 보세요.", undo: "되돌리기", placeIs: (a, b, c) => `단어 ${a} + 위치 ${b} = ${c}`,
+    table: "모든 단어의 벡터", score: "점수", weight: "가중치", product: "가중치 × v", sum: "합", context: "문맥 벡터",
     scoresTable: "점수", softmaxTable: "점수에서 가중치로", sumTable: "가중합",
     scale: "스케일", factor: "배율", causal: "인과 마스크", causalIs: "뒤에 오는 단어는 보지 못함",
     hide: (name) => `빼기: ${name}`, later: "뒤에 옴", leftOut: "뺀 단어", hidden: "가림",
@@ -777,8 +777,8 @@ function render({ model, el }) {
       each.number.textContent = fixed(here.weights[s]);
       each.element.style.flexGrow = here.weights[s].toFixed(4);
       each.element.hidden = here.weights[s] < 0.005;
-      each.label.hidden = here.weights[s] < 0.14;
-      each.number.hidden = here.weights[s] < 0.08;
+      each.label.hidden = here.weights[s] < 0.22;
+      each.number.hidden = here.weights[s] < 0.14;
     });
     const loudest = bars.find(({ element }) => element.classList.contains("lmq-won"));
     outcome.textContent = loudest ? `${loudest.label.textContent} ${loudest.number.textContent}` : vectorText(here.context.slice(0, 3)).replace("]", width.v > 3 ? ", …]" : "]");
