@@ -84,7 +84,7 @@ const STRINGS = {
     empty: "Nothing to read yet. Type a sentence above, or take an example.", loading: "The network is being unpacked.",
     old: "This browser cannot unpack the network; a newer one can.", nothing: "(nothing)", end: "end", start: "start",
     translation: "Translation", goes: "Goes on", now: "Now", learned: "With all heads", reference: "Right answer", same: "equal", differs: "differs",
-    part: "Heads of", encoder: "encoder", decoder: "decoder", cross: "decoder → encoder",
+    part: "Heads of", encoder: "encoder", decoder: "decoder", cross: "cross",
     partSaid: { encoder: "Encoder: pieces look at pieces", decoder: "Decoder: words look back at words", cross: "Decoder: words look at the pieces that were read" },
     heads: "All heads", headsHint: "a map shows that head below; its switch takes it out", layer: (n) => `Layer ${n}`, head: (n) => `Head ${n}`,
     name: (l, n) => `Layer ${l}, head ${n}`, on: "on", off: "off", grid: "Arrow keys go from head to head",
@@ -100,9 +100,9 @@ const STRINGS = {
     weights: "Map of the weights. Arrow keys go from cell to cell, Enter keeps one, Escape lets go.",
     hint: "Point at a token or a cell, or walk with the arrow keys. A click keeps it.", hide: (w) => `Hide ${w}`,
     lost: (w) => `${w} on hidden tokens`, right: "right",
-    surprise: "Surprise at each word", surpriseOwn: "by its own translation", surpriseTruth: "by the right answer", surpriseStory: "by the text",
+    surprise: "Surprise at each word", surpriseOwn: "of its own translation", surpriseTruth: "of the right answer", surpriseStory: "of the text", loss: "Surprise",
     bits: (n) => `${n} bits`, total: (n) => `${n} bits in all`, change: (a, b, d) => `${a} → ${b} bits (${d})`, before: "with all heads", after: "now",
-    next: (w) => ["Instead of ", w], nextAfter: (w) => ["What comes after ", w], placeHint: "take a word to see what else was likely", last: "next",
+    next: (w) => ["In place of ", w], nextAfter: (w) => ["What comes after ", w], placeHint: "take a word to see what else was likely", last: "next",
     says: (a, b) => `${a} gives: ${b}`, areOff: (n) => (n === 1 ? "1 head is off" : `${n} heads are off`), allAreOn: "All heads are on", reset: "Start over",
   },
   ko: {
@@ -111,7 +111,7 @@ const STRINGS = {
     empty: "아직 읽을 것이 없습니다. 위에 문장을 쓰거나 예를 골라 보세요.", loading: "신경망을 푸는 중입니다.",
     old: "이 브라우저는 신경망을 풀지 못합니다. 더 새로운 브라우저에서는 됩니다.", nothing: "(없음)", end: "끝", start: "시작",
     translation: "번역", goes: "이어 쓰기", now: "지금", learned: "모두 켰을 때", reference: "정답", same: "같음", differs: "다름",
-    part: "헤드", encoder: "인코더", decoder: "디코더", cross: "디코더 → 인코더",
+    part: "헤드", encoder: "인코더", decoder: "디코더", cross: "교차",
     partSaid: { encoder: "인코더: 읽은 조각끼리 봅니다", decoder: "디코더: 앞에 쓴 단어를 봅니다", cross: "디코더: 읽은 조각을 봅니다" },
     heads: "모든 헤드", headsHint: "표를 누르면 아래에 크게 보이고, 스위치로 끕니다", layer: (n) => `${n}층`, head: (n) => `${n}번 헤드`,
     name: (l, n) => `${l}층 ${n}번 헤드`, on: "켜짐", off: "꺼짐", grid: "화살표 키로 헤드를 옮겨 다닙니다",
@@ -127,9 +127,9 @@ const STRINGS = {
     weights: "가중치 표. 화살표 키로 칸을 옮겨 다니고, Enter로 고정하고, Esc로 놓습니다.",
     hint: "토큰이나 칸을 가리키거나 화살표 키로 옮겨 다녀 보세요. 누르면 고정됩니다.", hide: (w) => `${w} 숨기기`,
     lost: (w) => `숨긴 토큰에 ${w}`, right: "정답",
-    surprise: "단어마다 얼마나 놀랐나", surpriseOwn: "스스로 쓴 번역에", surpriseTruth: "정답에", surpriseStory: "글에",
+    surprise: "단어마다 얼마나 놀랐나", surpriseOwn: "스스로 쓴 번역", surpriseTruth: "정답", surpriseStory: "글", loss: "놀람",
     bits: (n) => `${n}비트`, total: (n) => `모두 ${n}비트`, change: (a, b, d) => `${a} → ${b}비트(${d})`, before: "모두 켰을 때", after: "지금",
-    next: (w) => ["이 단어를 쓸 차례: ", w], nextAfter: (w) => ["이 단어 다음: ", w], placeHint: "단어를 누르면 그 자리에 올 만한 다른 단어가 보입니다", last: "다음",
+    next: (w) => ["이 단어 자리: ", w], nextAfter: (w) => ["이 단어 다음: ", w], placeHint: "단어를 누르면 그 자리에 올 만한 다른 단어가 보입니다", last: "다음",
     says: (a, b) => `${a} → ${b}`, areOff: (n) => `헤드 ${n}개가 꺼져 있습니다`, allAreOn: "헤드가 모두 켜져 있습니다", reset: "처음부터",
   },
 };
@@ -139,7 +139,8 @@ const STRINGS = {
 const RIVALS = 6;
 const TRAITS = ["text", "part", "layer", "head", "off", "compare", "query", "key", "hide", "links", "ranked", "truth", "gold"];
 const MARKS = ["<pad>", "<unk>", "<s>", "</s>"];
-const signed = (x) => (Math.abs(x) < 0.05 ? "±0.0" : `${x > 0 ? "+" : "−"}${Math.abs(x).toFixed(1)}`);
+const inFew = (x) => x.toFixed(x < 0.995 ? 2 : 1);
+const signed = (x) => (Math.abs(x) < 0.005 ? "±0" : `${x > 0 ? "+" : "−"}${inFew(Math.abs(x))}`);
 const total = (bits) => bits.reduce((a, b) => a + b, 0);
 let explorers = 0;
 
@@ -178,7 +179,7 @@ function render({ model, el }) {
   const isOff = (l, n) => offs().some(([p, a, b]) => p === part() && a === l && b === n);
   const piecesOf = (output) => output.map((id) => net.target[id]);
   const sides = () => sidesOf(net.kind, part(), pieces, piecesOf(now.output));
-  const open2 = (tokens) => tokens.map((_, i) => i).filter((i) => !model.get("hide").includes(tokens[i]));
+  const seenOf = (tokens) => tokens.map((_, i) => i).filter((i) => !model.get("hide").includes(tokens[i]));
   const key = (l, n) => `${part()} ${l} ${n}`;
   /** The right links of the part: {names, chosen, pairs}; null where there are none, "other" where they fit no more. */
   const golden = () => {
@@ -194,7 +195,7 @@ function render({ model, el }) {
   /** What is shown of the part: tokens, the places that are not hidden, right links as places among those, weights of a head. */
   const view = () => {
     const tokens = sides();
-    const places = tokens.map(open2);
+    const places = tokens.map(seenOf);
     const gold = golden();
     const pairs = gold?.pairs?.map(([q, k]) => [places[0].indexOf(q), places[1].indexOf(k)]).filter(([q, k]) => q >= 0 && k >= 0);
     const weights = (l, n) => between(now.looks[part()][l][n], tokens[1].length, ...places);
@@ -288,7 +289,7 @@ function render({ model, el }) {
   };
   const surprised = () => {
     const [before, after] = bits().map(total);
-    const [a, b] = [before, after].map((x) => x.toFixed(1));
+    const [a, b] = [before, after].map(inFew);
     return offs().length ? T.change(a, b, signed(after - before)) : T.total(a);
   };
 
@@ -312,7 +313,7 @@ function render({ model, el }) {
   });
   const complaint = h("p", { className: "lm-complaint", aria: { role: "alert" } });
   const emptyNote = h("p", { className: "lmt-empty" }, T.loading);
-  const { first } = { first: model.get("first") };
+  const first = model.get("first");
   const firstNote = h("p", { className: "lmt-empty", hidden: first?.text !== model.get("text") || !first?.output });
   firstNote.append(h("small", {}, story ? T.goes : T.translation), " ", spelled(h("b"), first?.output ?? "", 999));
 
@@ -322,6 +323,7 @@ function render({ model, el }) {
   const partChoice = choice(`${uid}-part`, T.part, names.map((name) => [name, T[name], T.partSaid[name]]),
     act((name) => set({ part: name, query: null, key: null })));
   partChoice.hidden = names.length < 2;
+  partChoice.classList.add("lmt-part");
   const grid = h("div", { className: "lmt-grid", aria: { role: "group", label: `${T.heads}. ${T.grid}` } });
   const worthNote = h("p", { className: "lmt-note" });
   const legend = h("p", { className: "lmt-legend" });
@@ -425,7 +427,7 @@ function render({ model, el }) {
     const cells = [h("span")];
     for (let n = 0; n < heads; n++) cells.push(h("span", { className: "lmt-axis", aria: { hidden: "true" } }, heads > 6 ? String(n) : T.head(n)));
     for (let l = 0; l < layers; l++) {
-      cells.push(h("span", { className: "lmt-axis lmt-side", aria: { hidden: "true" } }, T.layer(l)));
+      cells.push(spelled(h("span", { className: "lmt-axis lmt-side", aria: { hidden: "true" } }), T.layer(l)));
       for (let n = 0; n < heads; n++) {
         const canvas = h("canvas");
         const map = h("button", { type: "button", className: "lmt-map" }, canvas);
@@ -449,25 +451,24 @@ function render({ model, el }) {
     inks = { scale: back[0] + back[1] + back[2] < 384 ? HEAT.dark : HEAT.light, gold: `rgb(${colour(el, "var(--lm-gold)")})` };
     return inks;
   };
-  function paintTile({ canvas, map }, weights, columns, pairs) {
-    const side = Math.max(8, map.clientWidth);
+  const dots = h("canvas"); // a pixel for each weight
+  function paintTile({ canvas }, side, weights, columns, pairs) {
     const ratio = Math.min(3, devicePixelRatio || 1);
     const size = Math.round(side * ratio);
     if (canvas.width !== size) canvas.width = canvas.height = size;
-    const pen = canvas.getContext("2d");
     const rows = weights.length / columns;
     const top = weights.reduce((a, b) => Math.max(a, b), 0) || 1;
-    const edge = (n, of) => Math.round((n * size) / of);
-    for (let q = 0; q < rows; q++) {
-      for (let k = 0; k < columns; k++) {
-        pen.fillStyle = `rgb(${heatColour(paints().scale, weights[q * columns + k] / top)})`;
-        pen.fillRect(edge(k, columns), edge(q, rows), edge(k + 1, columns) - edge(k, columns), edge(q + 1, rows) - edge(q, rows));
-      }
-    }
+    const image = new ImageData(columns, rows);
+    weights.forEach((w, i) => image.data.set([...heatColour(paints().scale, w / top), 255], 4 * i));
+    if (dots.width !== columns || dots.height !== rows) Object.assign(dots, { width: columns, height: rows });
+    dots.getContext("2d").putImageData(image, 0, 0);
+    const pen = canvas.getContext("2d");
+    pen.imageSmoothingEnabled = columns > size;
+    pen.drawImage(dots, 0, 0, size, size);
     pen.strokeStyle = paints().gold;
     pen.lineWidth = 1.25 * ratio;
     for (const [q, k] of pairs ?? []) {
-      pen.strokeRect(edge(k, columns) + 0.5, edge(q, rows) + 0.5, edge(k + 1, columns) - edge(k, columns) - 1, edge(q + 1, rows) - edge(q, rows) - 1);
+      pen.strokeRect((k * size) / columns + 0.5, (q * size) / rows + 0.5, size / columns - 1, size / rows - 1);
     }
   }
 
@@ -475,11 +476,12 @@ function render({ model, el }) {
     if (nothing() || !el.isConnected) return;
     if (tiled !== part()) makeTiles();
     const { places, gold, pairs, weights } = view();
+    const side = Math.max(8, tiles[0].map.clientWidth); // of all, before anything changes
     for (const tile of tiles) {
       const [l, n] = [tile.layer, tile.head];
       const found = weights(l, n);
       const off = isOff(l, n);
-      if (places[0].length && places[1].length) paintTile(tile, found, places[1].length, pairs);
+      if (places[0].length && places[1].length) paintTile(tile, side, found, places[1].length, pairs);
       tile.tile.classList.toggle("lmt-out", off);
       tile.map.setAttribute("aria-pressed", String(l === layer() && n === head()));
       tile.toggle.setAttribute("aria-checked", String(!off));
@@ -501,7 +503,7 @@ function render({ model, el }) {
   }
 
   function drawWorth() {
-    const most = Math.max(1, ...[...worth.values()].map(Math.abs));
+    const most = Math.max(0.05, ...[...worth.values()].map(Math.abs));
     for (const tile of tiles) {
       const cost = worth.get(key(tile.layer, tile.head));
       tile.cost.hidden = !model.get("ranked");
@@ -523,8 +525,8 @@ function render({ model, el }) {
     const count = parts.reduce((sum, [, layers, heads]) => sum + layers * heads, 0);
     const [name, bits] = [...worth].reduce((top, each) => (each[1] > top[1] ? each : top), ["", 0]);
     const [of, l, n] = name.split(" ");
-    const called = names.length > 1 && name ? `${T.name(l, n)} (${T[of]})` : T.name(l, n);
-    worthNote.textContent = worth.size < count ? T.working(worth.size, count) : bits >= 0.05 ? T.most(called, signed(bits)) : T.none;
+    const called = `${T.name(l, n).toLowerCase()}${names.length > 1 && name ? ` (${T[of]})` : ""}`;
+    worthNote.textContent = worth.size < count ? T.working(worth.size, count) : bits >= 0.005 ? T.most(called, signed(bits)) : T.none;
     if (aloud) status.textContent = worthNote.textContent;
   }
 
@@ -554,7 +556,7 @@ function render({ model, el }) {
         h("small", { className: same ? "lmt-same" : "lmt-differs" }, same ? `✓ ${T.same}` : `≠ ${T.differs}`));
     }
     const measured = story ? T.surpriseStory : right === undefined ? T.surpriseOwn : T.surpriseTruth;
-    loss.replaceChildren(h("small", {}, measured), " ", h("span", { className: "lmt-text" }, surprised()));
+    loss.replaceChildren(h("small", {}, T.loss), " ", h("span", { className: "lmt-text" }, surprised(), " ", h("small", {}, measured)));
     lossHint.textContent = `${measured}; ${T.placeHint}`;
   }
 
@@ -563,7 +565,7 @@ function render({ model, el }) {
   function drawBars() {
     const off = offs().length > 0;
     const [was, is] = bits();
-    const most = Math.max(4, ...was, ...is);
+    const most = Math.max(1, ...was, ...is);
     const at = compared();
     const tokens = [...wanted.map((id, i) => (story ? pieces[i + 1] : net.target[id])), ...(story ? [null] : [])];
     while (bars.children.length > tokens.length) bars.lastChild.remove();
@@ -580,9 +582,9 @@ function render({ model, el }) {
       spelled(name, shape, 10).classList.toggle("lm-special", shape !== called);
       [was, is].forEach((all, n) => pair.children[n].style.setProperty("--p", piece === null ? 0 : all[i] / most));
       pair.firstChild.hidden = !off;
-      number.textContent = piece === null ? "" : is[i].toFixed(1);
+      number.textContent = piece === null ? "" : inFew(is[i]);
       element.setAttribute("aria-pressed", String(i === at));
-      const spoken = piece === null ? [] : [off ? T.change(was[i].toFixed(1), is[i].toFixed(1), signed(is[i] - was[i])) : T.bits(is[i].toFixed(1))];
+      const spoken = piece === null ? [] : [off ? T.change(inFew(was[i]), inFew(is[i]), signed(is[i] - was[i])) : T.bits(inFew(is[i]))];
       element.setAttribute("aria-label", [called, ...spoken].join(", "));
     });
     oneStop([...bars.children], at);

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from lmcourse import text as units
 from lmcourse.widgets.alignment import _frame, _is_pair
 from lmcourse.widgets.base import Explorer, base64_size
 from lmcourse.widgets.networks import as_array, pack
-from lmcourse.widgets.translation import LONGEST, MARKS, TranslationModel, _deflated, _visible
+from lmcourse.widgets.translation import LONGEST, MARKS, TranslationModel, _visible
 
 __all__ = ["Run", "TransformerExplorer", "TransformerModel", "transformer_model"]
 
@@ -23,9 +24,7 @@ MORE = 30  # pieces that a story model writes by itself
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 PARTS = {"translator": ("encoder", "decoder", "cross"), "story": ("decoder",)}
 MODULES = {"encoder": "self_attn", "decoder": "self_attn", "cross": "multihead_attn"}
-SHIPPED = (
-    "kind", "sides", "source_unit", "target_unit", "bits", "shapes", "max_length", "examples", "data",
-)  # fmt: skip
+SHIPPED = "kind", "sides", "source_unit", "target_unit", "bits", "max_length", "examples", "data"
 
 
 class Run(NamedTuple):
@@ -65,7 +64,8 @@ class TransformerModel:
         bits: to how many the weights were rounded.
         shapes: the names and shapes of the arrays, in the order of ``data``.
         max_length: an output has at most so many pieces.
-        data: as for :class:`~lmcourse.widgets.TranslationModel`; the one vocabulary of a story model is its source.
+        data: as for :class:`~lmcourse.widgets.TranslationModel`, with the shapes beside the vocabularies; the one
+            vocabulary of a story model is its source.
         examples: what the page offers to try.
     """
 
@@ -81,6 +81,8 @@ class TransformerModel:
 
     def __post_init__(self):
         TranslationModel.__post_init__(self)  # opens the same bytes
+        flat = {name: array[0] if len(array) == 1 else array for name, array in self.weights.items()}
+        object.__setattr__(self, "weights", flat)
         if self.kind == "story":
             object.__setattr__(self, "target", self.source)
             object.__setattr__(self, "target_ids", self.source_ids)
@@ -253,7 +255,7 @@ class TransformerModel:
         found = []
 
         def split(x):  # (T, D) to (H, T, K)
-            return x.reshape(len(x), heads, -1).transpose(1, 0, 2)
+            return x.reshape(len(x), heads, x.shape[1] // heads).transpose(1, 0, 2)
 
         def part(x):
             seen = x if memory is None else memory
@@ -379,14 +381,15 @@ def transformer_model(system, bits=4, examples=(), counts=None):
         seen = {} if counts is None else {piece: max(0, counts.get(piece, 0)) for piece in source}
         total = sum(seen.values())
         cost = [-10 if counts is None else round(math.log((seen[piece] + 0.1) / (total + 1)), 1) for piece in source]
+    shapes = tuple((name, np.atleast_2d(array).shape) for name, array in arrays.items())
     header = {
         "source": source,
         "target": texts[1][1] if kind == "translator" else [],
         "cost": cost or [0] * len(source),
+        "shapes": shapes,
     }
     header = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    data = _deflated(len(header).to_bytes(4, "little") + header, pack(arrays, 8, 2 ** (bits - 1) - 1))
-    shapes = tuple((name, array.shape) for name, array in arrays.items())
+    data = _deflated([len(header).to_bytes(4, "little") + header], _packed(arrays, 2 ** (bits - 1) - 1))
     return TransformerModel(kind, sides, unit, texts[-1][0], bits, shapes, most, data, tuple(examples))
 
 
@@ -469,6 +472,38 @@ def _arrays(left, kind, sides, limits, vocabularies):
     if left:
         raise ValueError(f"the page has no use for the weights {', '.join(left):.300}")
     return arrays
+
+
+def _packed(arrays, most):
+    """The bytes of :func:`~lmcourse.widgets.networks.pack` in pieces, each with its own frequencies: the scales of a
+    matrix, and its numbers from -most to most. What is no matrix gets all 8 bits, in one row."""
+    for name, array in arrays.items():
+        rows = np.atleast_2d(array)
+        packed = pack({name: _even(rows, most) if array.ndim == 2 else rows}, 8, most if array.ndim == 2 else None)
+        yield packed[: 2 * len(rows)]
+        yield packed[2 * len(rows) :]
+
+
+def _even(array, most):
+    """A matrix rounded so that the scale of each row has few bits after its first one: such scales compress well.
+
+    They are rounded up by less than half a step of the largest number, which therefore stays ``most``.
+    """
+    scale = np.abs(array).max(1, keepdims=True) / most
+    step = 2.0 ** (np.floor(np.log2(np.maximum(scale, 2.0**-14))) - math.log2(2 * (most + 1)))
+    scale = np.maximum(np.ceil(scale / step) * step, 2.0**-24)
+    return (np.rint(array / scale) * scale).astype(np.float32)
+
+
+def _deflated(words, numbers):
+    """Both as one zlib stream: words repeat themselves, numbers do not and only their frequencies are of use."""
+    body, check = b"\x78\xda", 1
+    for parts, strategy in [(words, zlib.Z_DEFAULT_STRATEGY), (numbers, zlib.Z_HUFFMAN_ONLY)]:
+        stream = zlib.compressobj(9, zlib.DEFLATED, -15, 9, strategy)
+        for part in parts:
+            body += stream.compress(part) + stream.flush(zlib.Z_FULL_FLUSH)
+            check = zlib.adler32(part, check)
+    return body + b"\x03\x00" + check.to_bytes(4, "big")  # an empty last block
 
 
 # --- the widget ---

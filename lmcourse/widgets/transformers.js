@@ -4,7 +4,8 @@
 
 /** A network from what transformer.py ships and its inflated bytes. A story model has one vocabulary for both sides. */
 export function openTransformer(shipped, data) {
-  const net = open(shipped, data);
+  const { shapes } = readTokens({ data }); // they are among the words
+  const net = open({ ...shipped, shapes }, data);
   if (net.kind === "translator") return net;
   const [ids] = net.ids;
   return { ...net, target: net.source, ids: [ids, ids], bos: ids.get("<s>"), eos: ids.get("</s>") };
