@@ -100,6 +100,7 @@ const STRINGS = {
     asks: "Who asks?", sentence: "The sentence: choose the word that asks", place: (n, of) => `place ${n} of ${of}`,
     swap: (a, b) => `Swap ${a} and ${b}`, positions: "Positions", reset: "Reset",
     names: ["Three vectors of each word", "Scores: the query meets every key", "Scale and softmax", "Weighted sum of the values", "What it says"],
+    formulas: ["q = W_q x   k = W_k x   v = W_v x", "score = q · k", "weights = softmax(score / √K)", "context = sum of weight × v", "p = softmax(output · context)"],
     three: "Each word comes in as a vector x. In self-attention it plays three parts, and so three learned matrices, the same for all words, make three vectors of x: one to ask with, one to be found by, one to give.",
     meets: (name) => `“${name}” asks, so of its three vectors q counts here, and of every word k. Number times number, all added up: the more k points the way of q, the larger the score.`,
     root: (K, r) => `With the scale, every score is divided by √K = √${K} = ${r}, so that long vectors do not make it huge.`,
@@ -130,6 +131,7 @@ const STRINGS = {
     asks: "누가 묻나요?", sentence: "문장: 질문하는 단어를 고르세요", place: (n, of) => `${of}개 자리 가운데 ${n}번째`,
     swap: (a, b) => `자리 바꾸기: ${a}, ${b}`, positions: "위치 정보", reset: "처음으로",
     names: ["단어마다 벡터 세 개", "점수: 쿼리가 모든 키를 만난다", "스케일과 소프트맥스", "값의 가중합", "무엇을 뜻하나"],
+    formulas: ["q = W_q x   k = W_k x   v = W_v x", "점수 = q · k", "가중치 = softmax(점수 / √K)", "문맥 벡터 = (가중치 × v)의 합", "p = softmax(출력층 · 문맥 벡터)"],
     three: "단어는 저마다 벡터 x로 들어옵니다. 셀프 어텐션에서 단어는 세 가지 역할을 합니다. 그래서 모든 단어가 함께 쓰는 학습된 행렬 세 개가 x를 세 벡터로 바꿉니다. 물을 때 쓰는 쿼리, 남에게 찾아질 때 쓰는 키, 남에게 건네주는 값입니다.",
     meets: (name) => `지금 묻는 단어: “${name}”. 이 단어에서는 q만, 나머지를 포함한 모든 단어에서는 k가 쓰입니다. 자리마다 곱해서 모두 더합니다. k의 방향이 q와 비슷할수록 점수가 커집니다.`,
     root: (K, r) => `스케일을 켜면 점수를 모두 √K = √${K} = ${r}로 나눕니다. 벡터가 길어도 점수가 너무 커지지 않게 하려는 것입니다.`,
@@ -251,6 +253,7 @@ function render({ model, el }) {
         const cell = box.children[n];
         if (written) cell.textContent = fixed(x);
         else cell.title = fixed(x);
+        cell.classList.toggle("lmq-long", written && cell.textContent.length > 6);
         cell.style.setProperty("--a", Math.min(1, Math.abs(x) / most).toFixed(3));
         cell.classList.toggle("lmq-minus", x < 0);
         cell.classList.toggle("lmq-set", marked(n));
@@ -261,9 +264,9 @@ function render({ model, el }) {
 
   // ---- the frame of each line
 
-  const line = (n, text, ...content) => {
+  const line = (n, ...content) => {
     const title = h("h4", { id: `${uid}-${n}` }, h("i", { className: "lmq-badge", aria: { hidden: "true" } }, String(n)), h("span", {}, T.names[n - 1]));
-    const head = h("div", { className: "lmq-title" }, title, ...(text ? [formula(text)] : []));
+    const head = h("div", { className: "lmq-title" }, title, ...(n < 5 || labels.length ? [formula(T.formulas[n - 1])] : []));
     const sentence = h("p", { className: "lmq-says" });
     const section = h("section", { className: `lmq-line lmq-line${n}`, aria: { labelledby: `${uid}-${n}` } }, head, sentence, ...content);
     section.says = sentence;
@@ -617,11 +620,11 @@ function render({ model, el }) {
   el.classList.add("lm-explorer", "lmq");
   const status = h("div", { className: "lm-hidden", aria: { role: "status", live: "polite" } });
   const lines = [
-    line(1, "q = W_q x   k = W_k x   v = W_v x", vectorTable, bench),
-    line(2, "score = q · k", h("div", { className: `lmq-pair ${keys ? "" : "lmq-alone"}` }, meetingTable, ...(keys ? [keysFigure] : []))),
-    line(3, "weights = softmax(score / √K)", controls, turnedTable),
-    line(4, "context = sum of weight × v", givenTable, h("div", { className: `lmq-pair ${cloud ? "" : "lmq-alone"}` }, sums, ...(cloud ? [cloudFigure] : []))),
-    line(5, labels.length ? "p = softmax(output · context)" : "", h("div", { className: "lmq-result" }, h("small", {}, T.context), result), list, mostly),
+    line(1, vectorTable, bench),
+    line(2, h("div", { className: `lmq-pair ${keys ? "" : "lmq-alone"}` }, meetingTable, ...(keys ? [keysFigure] : []))),
+    line(3, controls, turnedTable),
+    line(4, givenTable, h("div", { className: `lmq-pair ${cloud ? "" : "lmq-alone"}` }, sums, ...(cloud ? [cloudFigure] : []))),
+    line(5, h("div", { className: "lmq-result" }, h("small", {}, T.context), result), list, mostly),
   ];
   el.replaceChildren(ask, orderNote, ...lines.slice(0, 4), h("div", { className: "lmq-end" }, lines[4], mapSection), strip, status);
   const release = hold(el);
@@ -777,8 +780,10 @@ function render({ model, el }) {
       each.number.textContent = fixed(here.weights[s]);
       each.element.style.flexGrow = here.weights[s].toFixed(4);
       each.element.hidden = here.weights[s] < 0.005;
-      each.label.hidden = here.weights[s] < 0.22;
-      each.number.hidden = here.weights[s] < 0.14;
+      each.label.hidden = here.weights[s] < 0.12;
+      each.number.hidden = here.weights[s] < 0.06;
+      each.label.classList.toggle("lmq-roomy", here.weights[s] < 0.24);
+      each.number.classList.toggle("lmq-roomy", here.weights[s] < 0.14);
     });
     const loudest = bars.find(({ element }) => element.classList.contains("lmq-won"));
     outcome.textContent = loudest ? `${loudest.label.textContent} ${loudest.number.textContent}` : vectorText(here.context.slice(0, 3)).replace("]", width.v > 3 ? ", …]" : "]");
@@ -793,7 +798,7 @@ function render({ model, el }) {
       mapRows[p].closest("tr").classList.toggle("lmq-chosen", p === at);
       each.weights.forEach((w, s) => {
         cells[p][s].style.setProperty("--a", w.toFixed(3));
-        cells[p][s].className = `${each.seen[s] ? "" : "lmq-shut"} ${w > 0.45 ? "lmq-dark" : ""}`;
+        cells[p][s].className = `${each.seen[s] ? "" : "lmq-shut"}`;
         cells[p][s].firstChild.textContent = N <= 6 ? (each.seen[s] ? fixed(w) : "–") : "";
         cells[p][s].title = `${plain[words[p].word]} → ${plain[words[s].word]}: ${each.seen[s] ? fixed(w) : T.hidden}`;
       });

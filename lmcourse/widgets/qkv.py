@@ -117,7 +117,7 @@ class QKVExplorer(Explorer):
         self._arrays = arrays
         self._words = T
         order = list(range(T)) if order is None else list(order)
-        word = query if word is None else word
+        word = (query if _is_int(query, T) else 0) if word is None else word
         state = {
             "query": query, "word": word, "part": part, "causal": causal, "scale": float(scale), "order": order,
             "left_out": list(left_out), "changes": [list(change) for change in changes], **kwargs,
