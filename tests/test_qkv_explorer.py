@@ -224,6 +224,15 @@ def test_bad_input_is_refused_in_plain_words(changes, message):
         explorer(**changes)
 
 
+def test_numbers_of_numpy_and_torch_are_numbers():
+    made = explorer(
+        query=X.sum(1).argmax(), scale=np.float32(0.5), causal=np.True_, order=torch.tensor([1, 0, 2, 3]),
+        left_out=np.array([2]), changes=[("k", np.int64(1), 0, np.float32(0.5))],
+    )  # fmt: skip
+    assert type(made.query) is int and made.order == [1, 0, 2, 3] and made.changes == [["k", 1, 0, 0.5]]
+    check(made)
+
+
 def test_the_last_change_of_a_number_counts():
     made = explorer(changes=[["k", 0, 1, 1], ["v", 0, 0, 2.0], ["k", 0, 1, 3.0]])
     assert made.changes == [["k", 0, 1, 3.0], ["v", 0, 0, 2.0]]

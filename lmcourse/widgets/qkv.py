@@ -34,11 +34,11 @@ class QKVExplorer(Explorer):
                 어려워요: x [0.50, 1.00], q [0.50, 1.00], k [1.00, 0.50], v [1.00, 2.00]
                 아주: x [−1.00, 0.50], q [−1.00, 0.50], k [0.50, −1.00], v [−2.00, 1.00]
     2 scores    of 딥러닝: 딥러닝 0.00, 어려워요 1.00, 아주 0.50
-    3 weights   with the factor 0.71: 딥러닝 0.23, 어려워요 0.46, 아주 0.32
-    4 context   [0.28, 1.23]
+    3 weights   with the factor 0.71: 딥러닝 0.22, 어려워요 0.46, 아주 0.32
+    4 context   [0.27, 1.23]
     5 it looks mostly at 어려워요
-    weights of 어려워요: 딥러닝 0.38, 어려워요 0.38, 아주 0.23
-    weights of 아주: 딥러닝 0.45, 어려워요 0.26, 아주 0.29
+    weights of 어려워요: 딥러닝 0.44, 어려워요 0.44, 아주 0.13
+    weights of 아주: 딥러닝 0.57, 어려워요 0.23, 아주 0.20
 
     The page does all arithmetic itself. There the reader picks the word that asks, changes any number of any x, q, k
     or v, swaps words, hides them, and turns the scale, the causal mask and the positions on and off. In JupyterLab the
@@ -110,17 +110,19 @@ class QKVExplorer(Explorer):
             arrays["output"], arrays["bias"], labels = _output(output, labels, len(W_v))
         elif labels is not None:
             raise ValueError("labels need an output, (C, K'), that makes a score of each of them")
+        query, word, causal, scale = map(_plain, (query, word, causal, scale))
         if scale is None:
             scale = 1 / math.sqrt(len(W_q))
-        elif isinstance(scale, bool) or not isinstance(scale, int | float | np.number):
+        elif isinstance(scale, bool) or not isinstance(scale, int | float):
             raise ValueError(f"scale is a number from 0 to 10, not {scale!r:.80}")
         self._arrays = arrays
         self._words = T
-        order = list(range(T)) if order is None else list(order)
+        order = list(range(T)) if order is None else [_plain(each) for each in order]
         word = (query if _is_int(query, T) else 0) if word is None else word
         state = {
             "query": query, "word": word, "part": part, "causal": causal, "scale": float(scale), "order": order,
-            "left_out": list(left_out), "changes": [list(change) for change in changes], **kwargs,
+            "left_out": [_plain(each) for each in left_out],
+            "changes": [[_plain(each) for each in change] for change in changes], **kwargs,
         }  # fmt: skip
         sent = {name: array.tolist() for name, array in arrays.items()}
         words = json.dumps([tokens, labels], ensure_ascii=False).encode()
@@ -322,6 +324,11 @@ def _visible(token):
 
 def _short(name, longest=12):
     return name if len(name) <= longest else f"{name[: longest - 1]}…"
+
+
+def _plain(value):
+    """A number of numpy or torch as one of Python."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def _is_int(value, count):
