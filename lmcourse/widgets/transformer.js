@@ -165,6 +165,7 @@ function render({ model, el }) {
     model.save_changes();
     own = false;
   };
+  const keyed = (name, text) => h("span", {}, h("i", { className: `lmt-key lmt-${name}` }), text);
   const say = (piece) => nameOf(piece, T);
   const isolated = (text) => `\u2068${text.length > 40 ? `${text.slice(0, 40)}…` : text}\u2069`;
 
@@ -372,7 +373,7 @@ function render({ model, el }) {
   const bars = h("div", { className: "lmt-bars", aria: { role: "group", label: T.surprise } });
   roving(bars, () => [...bars.children], ["ArrowLeft", "ArrowRight"]);
   const barLegend = h("p", { className: "lmt-legend" },
-    h("i", { className: "lmt-key lmt-was" }), T.before, h("i", { className: "lmt-key lmt-is" }), T.after);
+    keyed("was", T.before), keyed("is", T.after));
   const nextTitle = h("h4");
   const rivalList = h("ol", { className: "lmt-rivals" });
 
@@ -495,8 +496,8 @@ function render({ model, el }) {
     partChoice.querySelectorAll("input").forEach((input) => (input.checked = input.value === part()));
     const text = gold && gold !== "other" && pairs.length;
     legend.hidden = !text && !model.get("ranked");
-    legend.replaceChildren(...(text ? [h("i", { className: "lmt-key lmt-right" }), `${gold.chosen}: ${T.legendGrade}`] : []),
-      ...(model.get("ranked") ? [h("i", { className: "lmt-key lmt-more" }), T.legendWorth, h("i", { className: "lmt-key lmt-less" }), T.legendLess] : []));
+    legend.replaceChildren(...(text ? [keyed("right", `${gold.chosen}: ${T.legendGrade}`)] : []),
+      ...(model.get("ranked") ? [keyed("more", T.legendWorth), keyed("less", T.legendLess)] : []));
     allOn.setAttribute("aria-disabled", String(!offs().length));
     matters.setAttribute("aria-pressed", String(model.get("ranked")));
     drawWorth();

@@ -23,7 +23,7 @@ WORDS = ["▁The", "▁cat", "▁dog", "▁sat", "▁ate", "▁<b>fish</b>", "�
 def filled(model, seed):
     dice = np.random.RandomState(seed)
     for name, parameter in model.named_parameters():
-        size = 1.2 if "embedding" in name else 0.6
+        size = 0.5 if "embedding" in name else 0.9
         array = dice.uniform(-size, size, parameter.shape) + ("norm" in name and name.endswith("weight"))
         if name in ("bias", "decoder.bias"):
             array[:3] = -9  # no mark but the end is written
@@ -32,11 +32,11 @@ def filled(model, seed):
 
 translator = transforming.build({"direction": "ko-en", "source": SOURCE, "target": TARGET, "longest": 99, **SHAPE})
 translator.max_length = 10
-filled(translator.model, 5)
+filled(translator.model, 12)
 examples = ["저는 밥을 먹었다.", "저는 친구를 보았다."]
 model = transformer_model(translator, bits=8, examples=examples)
 told = stories.build({"language": "en", "unit": "word", "tokens": ["<pad>", "<unk>", "<s>", "</s>", *WORDS], **SHAPE})
-filled(told.model, 6)
+filled(told.model, 8)
 teller = transformer_model(told, bits=8, examples=["The cat sat. The dog", "The dog ate it."])
 found = model.run(examples[0])
 best = found.weights["cross"][1, 2].argmax(-1).tolist()
@@ -114,7 +114,7 @@ def agrees(explorer, text, off=(), part="cross", head=(0, 0), target=None):
     run, whole = MODEL.run(text, off=off), MODEL.run(text)
     target = whole.output if target is None else target
     before, after = (MODEL.run(text, target, heads).bits for heads in ([], off))
-    assert explorer.locator(".lmt-output .lmt-text").inner_text() == run.text
+    assert explorer.locator(".lmt-output .lmt-text").inner_text() == (run.text or "(nothing)")
     assert explorer.locator(".lmt-before").is_visible() == bool(off)
     loss = explorer.locator(".lmt-loss .lmt-text").inner_text()
     if off:
@@ -128,10 +128,11 @@ def agrees(explorer, text, off=(), part="cross", head=(0, 0), target=None):
     written = ["<s>", *run.output[:-1]]
     sides = {"encoder": [run.pieces] * 2, "decoder": [written] * 2, "cross": [run.output, run.pieces]}[part]
     assert [tokens(explorer, side) for side in ("query", "key")] == [plain(side) for side in sides]
-    query = explorer.locator(".lml:visible .lml-query .lml-token").nth(1)
+    row = min(1, len(tokens(explorer, "query")) - 1)
+    query = explorer.locator(".lml:visible .lml-query .lml-token").nth(row)
     query.click()
     numbers = explorer.locator(".lml:visible .lml-key .lml-token em").all_text_contents()
-    assert [float(n) for n in numbers] == pytest.approx(run.weights[part][head][1], abs=0.0051)
+    assert [float(n) for n in numbers] == pytest.approx(run.weights[part][head][row], abs=0.0051)
     query.click()
 
 
@@ -140,7 +141,7 @@ def test_the_networks_of_these_pages_need_their_heads():
     assert len(FOUND.output) > 4 and len(set(FOUND.output)) > 2
     assert MODEL.run(FIRST, off=[("cross", 1, 2)]).output != FOUND.output
     assert max(abs(bits).max() for bits in MODEL.worth(FIRST).values()) > 0.5
-    assert TELLER.run(STORY, off=[("decoder", 0, 1)]).logs.std() > 0.1
+    assert abs(TELLER.run(STORY, off=[("decoder", 0, 1)]).bits - TELLER.run(STORY).bits).max() > 0.1
 
 
 def test_heads_are_switched_without_python(visit, either):
@@ -150,13 +151,13 @@ def test_heads_are_switched_without_python(visit, either):
     assert explorer.locator(".lmt-tile").count() == 8
     map_, switch = head_of(explorer, "Layer 1, head 2")
     switch.click()
+    assert "1 head is off" in explorer.get_by_role("status").inner_text()
     agrees(explorer, FIRST, [("cross", 1, 2)])
     off = MODEL.run(FIRST, off=[("cross", 1, 2)])
     marked = [word.strip() for word in explorer.locator(".lmt-output mark").all_text_contents()]
     kept = [word.strip() for word in explorer.locator(".lmt-output .lmt-text > span").all_text_contents()]
     assert marked or explorer.locator(".lmt-before mark").count()
     assert sorted(marked + kept) == sorted(plain(piece for piece in off.output if piece != "</s>"))
-    assert "1 head is off" in explorer.get_by_role("status").inner_text()
     map_.click()
     agrees(explorer, FIRST, [("cross", 1, 2)], head=(1, 2))
     assert "This head is off" in explorer.locator(".lmt-off-note").inner_text()
@@ -165,8 +166,8 @@ def test_heads_are_switched_without_python(visit, either):
     explorer.get_by_role("button", name="Only this layer off").click()
     layer = [("cross", 1, n) for n in range(4)]
     agrees(explorer, FIRST, layer, head=(1, 2))
-    for part in ("decoder", "encoder"):
-        explorer.get_by_role("radio", name=part.capitalize() + ":").check(force=True)
+    for part, look in (("decoder", "Decoder: words look back"), ("encoder", "Encoder:")):
+        explorer.get_by_role("radio", name=look).check(force=True)
         agrees(explorer, FIRST, layer, part, head=(1, 2))
     explorer.get_by_role("button", name="Only this head off").click()
     agrees(explorer, FIRST, [("encoder", 1, 2)], "encoder", head=(1, 2))
@@ -184,8 +185,8 @@ def test_which_head_matters(explorer):
     note.get_by_text(f"The most is lost without layer {layer}, head {head} ({part})").wait_for()
     assert f"{signed(worth[part].max())} bits" in note.inner_text()
     for name in ("cross", "decoder", "encoder"):
-        choice = "Decoder: words look at" if name == "cross" else f"{name.capitalize()}: "
-        explorer.get_by_role("radio", name=choice).first.check(force=True)
+        looks = {"cross": "Decoder: words look at", "decoder": "Decoder: words look back", "encoder": "Encoder:"}
+        explorer.get_by_role("radio", name=looks[name]).check(force=True)
         bars = explorer.locator(".lmt-worth em").all_text_contents()
         assert bars == [signed(bits) for bits in worth[name].flat]
     # Another text: measured anew, without asking.
