@@ -523,7 +523,7 @@ class TransformerExplorer(Explorer):
             the last; of a story model ``"decoder"``.
         layer, head: the head that is shown closely, from 0.
         off: heads that are switched off, triples (part, layer, head).
-        gold: right links by text, part and name, such as ``{text: {"decoder": {"agreement": [(4, 2)]}}}``: pairs
+        gold: right links by text, part and name, such as ``{text: {"decoder": {"agreement": [(6, 2)]}}}``: pairs
             (query, key) of places as in :class:`Run`. With the part ``"encoder"`` places count pieces of the text; of a
             story the first is ``<s>``. They are shown where the page cuts the text into the same ``"pieces"`` and the
             output is the ``"target"``: two more keys beside the parts. By default these are the pieces of
