@@ -113,6 +113,14 @@ class TransformerModel:
             target: of a translator: read this output along, a text or its pieces, and write nothing.
             off: heads that are switched off, triples (part, layer, head): what they give to the sum of heads is 0.
 
+        Returns:
+            A ``Run``: the ``pieces`` that were read, of a story ``<s>`` the first of them and ``</s>`` after each
+            sentence; the ``output``, of a story how it goes on; ``weights``, where the heads look, by part: of a
+            translator ``"encoder"`` (L, H, S, S) and ``"cross"`` (L, H, T, S), whose row t is the look before the t-th
+            piece of the output, and ``"decoder"`` (L, H, T, T), over ``<s>`` and the output but for its last piece or
+            over a story; ``logs`` (T, V), ln p for each piece of the output or after each piece of a story; ``bits``,
+            -log2 p of each piece of the output or of a story but its first; and the output as ``text``.
+
         Raises:
             ValueError: there is no such head, or a story model got a target.
         """
@@ -524,10 +532,11 @@ class TransformerExplorer(Explorer):
         layer, head: the head that is shown closely, from 0.
         off: heads that are switched off, triples (part, layer, head).
         gold: right links by text, part and name, such as ``{text: {"decoder": {"agreement": [(6, 2)]}}}``: pairs
-            (query, key) of places as in :class:`Run`. With the part ``"encoder"`` places count pieces of the text; of a
-            story the first is ``<s>``. They are shown where the page cuts the text into the same ``"pieces"`` and the
-            output is the ``"target"``: two more keys beside the parts. By default these are the pieces of
-            :meth:`TransformerModel.cut`, and the right answer in ``truth`` or else what the model writes.
+            (query, key) of places in the weights that :meth:`TransformerModel.run` gives. In the ``"encoder"`` they
+            count pieces of the text; in a story the first place is ``<s>``. They are shown where the page cuts the
+            text into the same ``"pieces"`` and the output is the ``"target"``: two more keys beside the parts. By
+            default these are the pieces of :meth:`TransformerModel.cut`, and the right answer in ``truth`` or else
+            what the model writes.
         truth: right translations by text. What the heads are worth is then measured on them.
         compare: the place of the output, or of the story, whose next words are shown before and after; ``None`` means
             where switching heads off did the most.
