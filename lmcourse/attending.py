@@ -27,6 +27,7 @@ __all__ = [
     "gold",
     "grade_attention",
     "links",
+    "places",
     "pointing",
 ]
 
@@ -100,6 +101,19 @@ class Gold(NamedTuple):
     possible: list[tuple[int, int]]
 
 
+def places(record):
+    """Of each morpheme of a record the places of its pieces, as :func:`lmcourse.translation.korean` cuts them."""
+    pieces, ends, length = translation.korean([record])[0], [], 0
+    for piece in pieces:
+        length += len(text.join([piece], "character"))  # a mark for a space is a space again
+        ends.append(length - 1)  # the first piece begins with a space that is not in the sentence
+    spans = list(zip([0, *ends], ends, strict=False))
+    return [
+        [p for p, (a, b) in enumerate(spans) if a < max(end, start + 1) and start < b]
+        for start, end in record.morpheme_spans
+    ]
+
+
 def gold(record, direction, content=False):
     """The alignment that the world knows, between the pieces that a translator reads and writes: a :class:`Gold`.
 
@@ -108,20 +122,13 @@ def gold(record, direction, content=False):
         direction: ``"ko-en"`` or ``"en-ko"``.
         content: only the links of content words: of nouns, verbs, adjectives and adverbs, by the tag of the morpheme.
     """
-    pieces, ends, length = translation.korean([record])[0], [], 0
-    for piece in pieces:
-        length += len(text.join([piece], "character"))  # a mark for a space is a space again
-        ends.append(length - 1)  # the first piece begins with a space that is not in the sentence
-    sure, possible = [], []
+    pieces, sure, possible = places(record), [], []
     for i, j in record.alignment:
-        (_, tag), (start, end) = record.morphemes[i], record.morpheme_spans[i]
+        tag = record.morphemes[i][1]
         if content and not (tag[0] in "NVM" or tag == "XR"):
             continue
-        places = [
-            p for p, (a, b) in enumerate(zip([0, *ends], ends, strict=False)) if a < max(end, start + 1) and start < b
-        ]
-        sure.append((j, places[0]))
-        possible += [(j, p) for p in places]
+        sure.append((j, pieces[i][0]))
+        possible += [(j, p) for p in pieces[i]]
     if translation.DIRECTIONS[direction][0] == "en":
         sure, possible = ([(k, j) for j, k in each] for each in (sure, possible))
     return Gold(sorted(set(sure)), sorted(set(possible)))

@@ -91,7 +91,11 @@ def attend(query, key, value, mask=None, *, causal=False, scale=None, dropout=0.
         hidden = causal_mask(T, S, query.device)
         mask, causal = hidden if mask is None else mask & hidden, False
     if fused:
-        return F.scaled_dot_product_attention(query, key, value, mask, dropout, causal, scale=scale), None
+        flat = query.dim() == 3  # the fast kernels want an axis of heads
+        query, key, value = (x[:, None] if flat else x for x in (query, key, value))  # (B, H, T, K)
+        mask = mask[:, None] if flat and mask is not None and mask.dim() == 3 else mask
+        looked = F.scaled_dot_product_attention(query, key, value, mask, dropout, causal, scale=scale)
+        return looked.squeeze(1) if flat else looked, None
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     weights = masked_softmax((query * scale) @ key.mT, mask)  # (..., T, S)
     return F.dropout(weights, dropout) @ value, weights
