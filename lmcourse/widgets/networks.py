@@ -1,6 +1,7 @@
 """Networks that run in a page: their weights in few bits, and the arithmetic of one step."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -36,6 +37,19 @@ def _lstm(x, h, c, w, u, b, b_h):
 
 
 STEPS = {"rnn": _rnn, "gru": _gru, "lstm": _lstm}
+
+
+def check_options(bits, examples, counts):
+    """What the makers of a network for the page are told, refused if it cannot be; the examples as a list."""
+    if bits not in (4, 5, 6, 7, 8):
+        raise ValueError(f"bits are 4 to 8, not {bits!r}")
+    examples = [examples] if isinstance(examples, str) else list(examples)
+    for example in examples:
+        if not isinstance(example, str):
+            raise ValueError(f"an example is a text, not {example!r:.80}")
+    if counts is not None and not isinstance(counts, Mapping):
+        raise ValueError(f"counts are numbers by piece, as a Counter has them, not {counts!r:.80}")
+    return examples
 
 
 def as_array(name, value):

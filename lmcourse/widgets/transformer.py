@@ -14,7 +14,7 @@ import traitlets as t
 from lmcourse import text as units
 from lmcourse.widgets.alignment import _frame, _is_pair
 from lmcourse.widgets.base import Explorer, base64_size
-from lmcourse.widgets.networks import as_array, pack
+from lmcourse.widgets.networks import as_array, check_options, pack
 from lmcourse.widgets.translation import LONGEST, MARKS, TranslationModel, _visible
 
 __all__ = ["Run", "TransformerExplorer", "TransformerModel", "transformer_model"]
@@ -359,14 +359,7 @@ def transformer_model(system, bits=4, examples=(), counts=None):
     Raises:
         ValueError: the system is of another kind, or an argument is none of the above.
     """
-    if bits not in (4, 5, 6, 7, 8):
-        raise ValueError(f"bits are 4 to 8, not {bits!r}")
-    examples = [examples] if isinstance(examples, str) else examples
-    for example in examples:
-        if not isinstance(example, str):
-            raise ValueError(f"an example is a text, not {example!r:.80}")
-    if counts is not None and not isinstance(counts, Mapping):
-        raise ValueError(f"counts are numbers by piece, as a Counter has them, not {counts!r:.80}")
+    examples = check_options(bits, examples, counts)
     model = getattr(system, "model", None)
     weights = model.state_dict() if hasattr(model, "state_dict") else None
     if weights is None:

@@ -4,7 +4,6 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ import traitlets as t
 
 from lmcourse import text as units
 from lmcourse.widgets.base import Explorer, base64_size
-from lmcourse.widgets.networks import CELLS, KINDS, STEPS, as_array, pack, unpack
+from lmcourse.widgets.networks import CELLS, KINDS, STEPS, as_array, check_options, pack, unpack
 
 __all__ = ["Translation", "TranslationExplorer", "TranslationModel", "translation_model"]
 
@@ -238,14 +237,7 @@ def translation_model(system, *, examples=(), bits=5, counts=None, score=None):
     Raises:
         ValueError: the system is of another kind, or an argument is none of the above.
     """
-    if bits not in (4, 5, 6, 7, 8):
-        raise ValueError(f"bits are 4 to 8, not {bits!r}")
-    examples = [examples] if isinstance(examples, str) else examples
-    for example in examples:
-        if not isinstance(example, str):
-            raise ValueError(f"an example is a text, not {example!r:.80}")
-    if counts is not None and not isinstance(counts, Mapping):
-        raise ValueError(f"counts are numbers by piece, as a Counter has them, not {counts!r:.80}")
+    examples = check_options(bits, examples, counts)
     sides = []
     for name in ("source", "target"):
         codec = getattr(system, name, None)
