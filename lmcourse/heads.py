@@ -317,8 +317,8 @@ def ablation(system, data, progress=True):
         progress: show a bar.
 
     Returns:
-        The bits without any change, and how many more there are without each head: (L, H); for a translator a dict of
-        three such tensors.
+        The bits without any change, and a tensor (L, H) of how many more there are without each head; for a translator
+        a dict of three such tensors.
     """
     if isinstance(system, System):
         batches = list(system.batches(system.encode(data), 64))

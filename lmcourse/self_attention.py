@@ -41,7 +41,7 @@ def causal_mask(T, S=None, device=None):
         device: where to make it.
 
     Returns:
-        Boolean (T, S): row t is True at the keys 0 .. S - T + t.
+        Boolean (T, S), True in row t at the keys 0 .. S - T + t.
     """
     S = T if S is None else S
     if not 0 <= T <= S:

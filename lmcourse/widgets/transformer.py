@@ -150,7 +150,7 @@ class TransformerModel:
             target: the output whose bits are counted; ``None`` means what the translator writes with all its heads.
 
         Returns:
-            For each part (L, H): the bits without this head alone, less those with all.
+            A dict from the parts to arrays (L, H) of the bits without this head alone, less those with all.
         """
         target = self.run(text).output if self.kind == "translator" and target is None else target
         whole = self._bits(text, target, ())
@@ -625,7 +625,7 @@ class TransformerExplorer(Explorer):
         their largest weight on one, and how many have a right key.
 
         Returns:
-            {name: (L, H, 2) integers}; empty where no right links are shown.
+            A dict from names to integers (L, H, 2), empty where no right links are shown.
         """
         run = self._run()
         links = self._right(run)
