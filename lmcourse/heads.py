@@ -18,6 +18,8 @@ from lmcourse.attending import places
 from lmcourse.language_model import IGNORE, evaluating, log2probs
 from lmcourse.tasks import System
 from lmcourse.training import evaluate
+from lmcourse.world import korean_text
+from lmcourse.world.records import _Replay
 
 __all__ = [
     "Grade", "StoryLooks", "TranslationLooks", "ablation", "foils_right", "grade", "relations", "story_looks",
@@ -148,6 +150,8 @@ def relations(records, language, unit):
     """
     if unit not in ("word", "morpheme"):
         raise ValueError(f"links are known between words or morphemes, not between {unit!r}s")
+    if len(_by_story(records)) > 1:
+        raise ValueError(f"links are those of one story, and these are sentences of {len(_by_story(records))}")
     names = "previous", "sentence", "agreement", "agreement, before the verb", "coreference"
     names += "coreference, any mention", "coreference, before the pronoun"
     found, start, mentions = {name: {} for name in names}, 1, {}  # a mention: of each entity the keys so far
@@ -170,15 +174,21 @@ def relations(records, language, unit):
         for mention, keys in zip(record.entities, spoken, strict=True):
             if keys:
                 mentions.setdefault(mention.entity, []).append(keys)
-        for foil in record.foils:
-            if foil.language == language and foil.distance and (foil.marked or language == "en") and any(spoken[:1]):
-                verb = start + _first_difference(pieces, unit, foil.wrong)
-                subject = _whole_word(spoken[0], pieces, start) if language == "ko" else spoken[0]
-                if max(subject) < verb - 1:
-                    found["agreement"][verb] = subject
-                    found["agreement, before the verb"][verb - 1] = subject
+        for foil in _agreements(record, language, 1):
+            verb = start + _first_difference(pieces, unit, foil.wrong)
+            subject = _whole_word(spoken[0], pieces, start) if language == "ko" else spoken[0]
+            found["agreement"][verb] = subject
+            found["agreement, before the verb"][verb - 1] = subject
         start += len(pieces) + 1
     return found
+
+
+def _agreements(record, language, least):
+    """The minimal pairs whose verb stands so many words, at least, behind the subject that it depends on."""
+    for foil in record.foils:
+        counts = foil.marked or language == "en"  # a Korean verb that does not honour shows nothing
+        if foil.language == language and foil.distance >= least and counts and record.plan.kind != "exist":
+            yield foil  # in "there was a dog" the verb comes first
 
 
 def _is_pronoun(record, numbers, language):
@@ -214,6 +224,8 @@ class Grade(NamedTuple):
         count: how many such queries there are.
         chance: the share of a look at a place that was drawn from all that may be seen.
         back, back_share: the best rule without a head, "always so many tokens back", and its share.
+        place, place_share: the best rule of another kind, "always that token of the sentence", counted from its
+            ``<s>`` or from the ``</s>`` before it, and its share.
     """
 
     share: torch.Tensor
@@ -221,6 +233,8 @@ class Grade(NamedTuple):
     chance: float
     back: int
     back_share: float
+    place: int
+    place_share: float
 
 
 def grade(looks, golds, farthest=40):
@@ -228,8 +242,8 @@ def grade(looks, golds, farthest=40):
 
     Args:
         looks: of :func:`story_looks`, or tensors (L, H, T, T) of heads that look back.
-        golds: as many dicts, as :func:`relations` gives them.
-        farthest: rules up to so many tokens back are tried.
+        golds: as many dicts, as :func:`relations` gives them; where ``sentence`` is missing, the whole is one sentence.
+        farthest: rules up to so many tokens are tried.
 
     Returns:
         A dict from the names of the relations to a :class:`Grade`. One that has no query is left out.
@@ -237,7 +251,7 @@ def grade(looks, golds, farthest=40):
     looks, golds = list(looks), list(golds)
     if len(looks) != len(golds):
         raise ValueError(f"{len(looks)} looks need as many dicts of right links, not {len(golds)}")
-    hits, counts, chances, backs = {}, {}, {}, {}
+    hits, counts, chances, rules = {}, {}, {}, {}
     for look, gold in zip(looks, golds, strict=True):
         attention = look if isinstance(look, torch.Tensor) else look.attention
         best = attention.argmax(3)  # (L, H, T)
@@ -250,16 +264,18 @@ def grade(looks, golds, farthest=40):
                 hits[name] = hits.get(name, 0) + right[best[:, :, query]].double()
                 counts[name] = counts.get(name, 0) + 1
                 chances[name] = chances.get(name, 0) + len(keys) / (query + 1)
-                rules = backs.setdefault(name, torch.zeros(farthest + 1))
-                for key in keys:
-                    if 0 <= query - key <= farthest:
-                        rules[query - key] += 1
-    return {
-        name: Grade(
-            hits[name] / n, n, chances[name] / n, backs[name].argmax().item(), backs[name].max().item() / n
-        )  # fmt: skip
-        for name, n in counts.items()
-    }
+                rules.setdefault(name, torch.zeros(2, farthest + 1))
+                (start,) = gold.get("sentence", {}).get(query, {0})
+                for kind, numbers in enumerate(([query - key for key in keys], [key - start for key in keys])):
+                    for number in numbers:
+                        if 0 <= number <= farthest:
+                            rules[name][kind, number] += 1
+    found = {}
+    for name, n in counts.items():
+        shares, best = (rules[name] / n).max(1)
+        both = (item for pair in zip(best.tolist(), shares.tolist(), strict=True) for item in pair)
+        found[name] = Grade(hits[name] / n, n, chances[name] / n, *both)
+    return found
 
 
 # --- what they are good for ---
@@ -308,22 +324,29 @@ def without(model, heads):
                 weight.copy_(values)
 
 
-def ablation(system, data, progress=True):
+def ablation(system, data, progress=True, relation=None):
     """What it costs to put out each head, one at a time: bits a token, on the mean.
 
     Args:
         system: a :class:`~lmcourse.stories.StoryModel` with ``data`` of records, or a translator with pairs.
         data: what to measure on.
         progress: show a bar.
+        relation: measure only at the places from which a relation of stories looks, by its name in :func:`relations`.
+            With ``"agreement, before the verb"`` these are the bits of the verb.
 
     Returns:
         The bits without any change, and a tensor (L, H) of how many more there are without each head; for a translator
         a dict of three such tensors.
     """
     if isinstance(system, System):
+        if relation is not None:
+            raise ValueError(f"relations are known of stories, not of translations: there is no {relation!r}")
         batches = list(system.batches(system.encode(data), 64))
     else:
-        batches = list(stories.batches(sorted(system.stories(data), key=len), 16))
+        pairs = sorted(zip(system.stories(data), _by_story(data), strict=True), key=lambda pair: len(pair[0]))
+        batches = list(stories.batches([told for told, _ in pairs], 16))
+        if relation is not None:
+            _only(relation, batches, [relations(story, system.language, system.unit) for _, story in pairs])
     model, parts = system.model, _attentions(system.model)
 
     def bits():
@@ -340,36 +363,49 @@ def ablation(system, data, progress=True):
     return whole, costs.get("", costs)
 
 
+def _only(relation, batches, golds):
+    """Let only the targets count that are predicted at the queries of a relation."""
+    for row, gold in zip((row for batch in batches for row in batch["targets"]), golds, strict=True):
+        if relation not in gold:
+            raise ValueError(f"there is no relation {relation!r}; there are {', '.join(map(repr, gold))}")
+        kept = torch.tensor([t in gold[relation] for t in range(len(row))])
+        row[~kept] = IGNORE
+
+
 def foils_right(system, records, least=1, heads=()):
     """The share of minimal pairs that a model of stories judges rightly, each in its story so far.
 
+    Only pairs count whose verb stands behind its subject, and in Korean only verbs that honour.
+
     Args:
         system: a :class:`~lmcourse.stories.StoryModel`.
-        records: of the world, in their order; in Korean only verbs that honour are asked.
+        records: of the world, in their order.
         least: words between subject and verb, at least.
         heads: put out, as for :func:`without`.
     """
     vocabulary, unit, language = system.vocabulary, system.unit, system.language
     bos, eos = vocabulary["<s>"], vocabulary["</s>"]
-    before, sides = [], {"right": [], "wrong": []}
-    for n, record in enumerate(records):
-        for foil in record.foils:
-            if foil.language == language and foil.distance >= least and (foil.marked or language == "en"):
-                told = system.stories(records[n - record.position : n])
-                before.append(told[0] if told else [bos])
-                for side, each in sides.items():
-                    each.append([*vocabulary.encode(_cut(getattr(foil, side), record, language, unit)), eos])
+    before, sides = [], ([], [])
+    for story in _by_story(records):
+        for n, record in enumerate(story):
+            for foil in _agreements(record, language, least):
+                before.append(system.stories(story[:n])[0] if n else [bos])
+                both = stories.pieces(record, language, unit), _wrong_pieces(record, foil, language, unit)
+                for side, pieces in zip(sides, both, strict=True):
+                    side.append(vocabulary.encode(pieces))
     if not before:
         raise ValueError(f"there is no minimal pair with {least!r} words between among {len(records)} records")
     with without(system.model, heads):
         right, wrong = (
-            log2probs(system.model, each, bos=bos, eos=eos, prefixes=before, batch_size=64) for each in sides.values()
+            log2probs(system.model, side, bos=bos, eos=eos, prefixes=before, batch_size=64) for side in sides
         )
     return (right > wrong).double().mean().item()
 
 
-def _cut(sentence, record, language, unit):
-    """The pieces of a sentence of a minimal pair: as the world cuts it, or, of the wrong one, as kiwipiepy does."""
-    return (
-        stories.pieces(record, language, unit) if sentence == getattr(record, language) else text.split(sentence, unit)
-    )
+def _wrong_pieces(record, foil, language, unit):
+    """The pieces of the wrong sentence of a minimal pair, cut as the right one is: where the world cuts."""
+    if unit != "morpheme":
+        return text.split(foil.wrong, unit)
+    # Another cutter would differ elsewhere too, and the model would judge the cuts and not the verb.
+    said = korean_text.say(record.plan, _Replay(record._styles[0]), record._register, not record.plan.honorific)
+    return text.split_at(said.text, said.spans)

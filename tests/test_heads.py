@@ -110,6 +110,57 @@ def test_the_layout_is_that_of_the_stories_that_a_model_reads():
     assert system.vocabulary.decode(system.stories(story)[0]) == tokens
 
 
+@pytest.mark.parametrize(
+    ("said", "query", "subject"),
+    [
+        ("The police officers that Minjun praised were very busy.", "were", {"police", "officers"}),
+        ("The doctor the director scolded at school was busy.", "was", {"doctor"}),
+        ("The singers who Miyeong praised in the library were very diligent.", "were", {"singers"}),
+    ],
+)
+def test_agreement_by_hand(said, query, subject):
+    story, tokens, links = a_story(said, "en")
+    here = [q for q, keys in links["agreement"].items() if {tokens[k].strip("▁") for k in keys} == subject]
+    assert [tokens[q].strip("▁") for q in here] == [query]
+    assert min(links["agreement"][here[0]]) == max(links["sentence"][here[0]]) + 2  # behind "The"
+
+
+@pytest.mark.parametrize(
+    ("said", "query", "subject"),
+    [
+        ("할아버지께서 시우가 산 장화를 신으셨어요.", "으", "▁할아버지께서"),  # not 시우가, the last noun before
+        ("어머니는 집에서 가수들과 빵을 구우셨다.", "▁구우", "▁어머니는"),
+        ("그다음에 작가님은 드라마를 보시지 않을 것이다.", "시", "▁작가님은"),
+    ],
+)
+def test_honour_by_hand(said, query, subject):
+    story, tokens, links = a_story(said, "ko")
+    found = {tokens[q]: "".join(tokens[k] for k in sorted(keys)) for q, keys in links["agreement"].items()}
+    assert found[query] == subject
+
+
+def test_where_the_verb_comes_first_or_the_subject_is_dropped_there_is_no_agreement():
+    story, tokens, links = a_story("There was a cute monkey in the field.", "en")
+    there = tokens.index("▁There")
+    assert not any(there <= q <= there + 3 for q in links["agreement"])
+    dropped = [r for r in TESTED if r.entities and r.entities[0].en and not r.entities[0].ko and r.plan.honorific]
+    assert dropped
+    for record in dropped:
+        assert not heads.relations([record], "ko", "morpheme")["agreement"]
+
+
+def test_pronouns_for_people_and_things_by_hand():
+    story, tokens, links = a_story("He remembered Mother's story.", "en")
+    found = named(tokens, links["coreference"])
+    it = next(keys for (_, word), keys in found.items() if word == "It")
+    assert it == {"story"}  # the man is "he", and no one sentence has both as its last mention
+    story, tokens, links = a_story("그다음에 경찰관들은 수학을 공부하지 않았다.", "ko")
+    pronoun = max(links["coreference"])
+    assert tokens[pronoun : pronoun + 2] == ["▁그", "들"]
+    assert [tokens[k] for k in sorted(links["coreference"][pronoun])] == ["▁경찰관", "들"]
+    assert len(links["coreference, any mention"][pronoun]) == 4  # they were in the sentence before too
+
+
 # --- grades ---
 
 
@@ -128,6 +179,20 @@ def test_a_planted_head_gets_all_and_one_beside_it_nothing():
     grade = heads.grade([torch.eye(T).expand(1, 1, T, T)], [links])["previous"]
     assert grade.share.item() == 0 and (grade.back, grade.back_share) == (1, 1.0)
     assert grade.chance == pytest.approx(sum(1 / (t + 1) for t in range(1, T)) / (T - 1))
+
+
+def test_the_rule_that_counts_from_the_start_of_the_sentence_is_there_too():
+    golds = [heads.relations(story, "en", "word") for story in heads._by_story(TESTED[:800])]
+    looks = [torch.full((1, 1, max(gold["previous"]), max(gold["previous"])), 1.0) for gold in golds]
+    grades = heads.grade(looks, golds)
+    agreement = grades["agreement, before the verb"]
+    assert (agreement.place, agreement.place_share) == (2, 1.0) and agreement.back_share < 0.5  # "The cooks ..."
+    assert (grades["sentence"].place, grades["sentence"].place_share) == (0, 1.0)
+    planted = [{"a": {5: {2}, 6: {2, 3}, 7: {6}}, "sentence": {5: {1}, 6: {1}, 7: {5}}}]
+    a = heads.grade([torch.eye(9).expand(1, 1, 9, 9)], planted)["a"]
+    assert (a.place, a.back, a.count) == (1, 3, 3)
+    assert (a.place_share, a.back_share) == pytest.approx((1.0, 2 / 3))
+    assert a.chance == pytest.approx((1 / 6 + 2 / 7 + 1 / 8) / 3)
 
 
 def test_neither_batches_nor_company_change_a_look():
@@ -222,6 +287,68 @@ def test_the_tellers_of_the_package_follow_agreement_and_one_head_carries_it_in_
     assert whole > 0.9 and less < whole - 0.2
 
 
+def test_what_it_costs_where_a_relation_looks_from():
+    system = story_model()
+    records, name = TESTED[:160], "agreement, before the verb"
+    whole, costs = heads.ablation(system, records, progress=False, relation=name)
+
+    def by_hand():
+        looks = heads.story_looks(system, records)
+        golds = [heads.relations(look.records, "en", "word")[name] for look in looks]
+        bits = [look.bits[q].item() for look, gold in zip(looks, golds, strict=True) for q in gold]
+        return sum(bits) / len(bits)
+
+    assert whole == pytest.approx(by_hand(), abs=1e-4)
+    with heads.without(system.model, [(0, 1)]):
+        assert costs[0, 1].item() == pytest.approx(by_hand() - whole, abs=1e-4)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_minimal_pairs_are_judged_in_their_story_and_cut_alike(language):
+    system, right, count = story_model(language), 0, 0
+    vocabulary = system.vocabulary
+    for n, record in enumerate(TESTED[:400]):
+        for foil in record.foils:
+            if foil.language != language or foil.distance < 1 or record.en.startswith("There "):
+                continue
+            if (language == "ko" and not foil.marked) or ", there " in record.en:
+                continue
+            pieces = heads._wrong_pieces(record, foil, language, system.unit)
+            assert text.join(pieces, system.unit) == foil.wrong
+            same = set(stories.pieces(record, language, system.unit))
+            assert len([p for p in pieces if p not in same]) <= 2  # only the verb differs
+            told = system.stories(TESTED[n - record.position : n + 1])[0]
+            size = len(stories.pieces(record, language, system.unit)) + 1
+            scores = []
+            for sentence in (stories.pieces(record, language, system.unit), pieces):
+                ids = torch.tensor([[*told[:-size], *vocabulary.encode(sentence), vocabulary["</s>"]]])
+                with torch.no_grad():
+                    log_probs = system.model(ids[:, :-1]).logits.log_softmax(2)
+                each = log_probs.gather(2, ids[:, 1:, None])[0, :, 0]
+                scores.append(each[len(told) - size - 1 :].sum().item())
+            right, count = right + (scores[0] > scores[1]), count + 1
+    assert count > 20 and heads.foils_right(system, TESTED[:400]) == pytest.approx(right / count)
+
+
+def test_a_story_without_its_beginning_is_judged_on_what_there_is(monkeypatch):
+    asked, system = [], story_model()
+    bos, eos = system.vocabulary["<s>"], system.vocabulary["</s>"]
+
+    def seen(model, sentences, prefixes, **rest):
+        asked.append((sentences, prefixes))
+        return log2probs(model, sentences, prefixes=prefixes, **rest)
+
+    monkeypatch.setattr(heads, "log2probs", seen)
+    first = next(n for n, r in enumerate(TESTED) if r.en == "The tourists who Yuna helped were happy.")
+    assert TESTED[first].position > 1  # its story begins before what is given
+    heads.foils_right(system, TESTED[first - 1 : first + 1])
+    (right, before), (wrong, same) = asked
+    assert before == same == system.stories([TESTED[first - 1]])
+    assert before[0][0] == bos and before[0][-1] == eos
+    assert right == [system.vocabulary.encode(stories.pieces(TESTED[first], "en", "word"))]
+    assert wrong != right and eos not in wrong[0]  # log2probs adds the end itself
+
+
 def test_minimal_pairs_of_an_untrained_model_are_a_coin_flip():
     share = heads.foils_right(story_model(), TESTED[:400])
     assert 0.2 < share < 0.8
@@ -237,6 +364,12 @@ def test_what_cannot_be_is_said():
             pass
     with pytest.raises(ValueError, match="cross 1 layers"), heads.without(translator().model, [("side", 0, 0)]):
         pass
+    with pytest.raises(ValueError, match="sentences of 2"):
+        heads.relations(TESTED[:16], "en", "word")
+    with pytest.raises(ValueError, match="no relation 'subject'; there are 'previous'"):
+        heads.ablation(system, RECORDS, progress=False, relation="subject")
+    with pytest.raises(ValueError, match="not of translations: there is no 'previous'"):
+        heads.ablation(translator(), [], progress=False, relation="previous")
     with pytest.raises(ValueError, match="'syllable's"):
         heads.relations(RECORDS[:8], "ko", "syllable")
     with pytest.raises(ValueError, match="1 looks need as many dicts of right links, not 2"):

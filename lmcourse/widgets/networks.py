@@ -61,6 +61,25 @@ def as_array(name, value):
     return array
 
 
+def taking(left):
+    """A dict of arrays to be filled, and what fills it: ``take(name, *shape)`` takes an array out of ``left``.
+
+    It is refused if it is not there or of another shape; ``None`` in a shape fits any size.
+    """
+    arrays, known = {}, ", ".join(left)
+
+    def take(name, *shape):
+        if name not in left:
+            raise ValueError(f"there is no {name!r} among the weights, which the page needs: {known:.300}")
+        array = arrays[name] = left.pop(name)
+        if array.ndim != len(shape) or any(a not in (b, None) for b, a in zip(array.shape, shape, strict=True)):
+            wanted = ", ".join("any" if n is None else str(n) for n in shape)
+            raise ValueError(f"{name} has the shape {array.shape}, not ({wanted})")
+        return array
+
+    return arrays, take
+
+
 def pack(arrays, bits, most=None):
     """The bytes that :class:`~lmcourse.widgets.RecurrentModel` describes.
 

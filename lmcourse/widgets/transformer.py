@@ -14,7 +14,7 @@ import traitlets as t
 from lmcourse import text as units
 from lmcourse.widgets.alignment import _frame, _is_pair
 from lmcourse.widgets.base import Explorer, base64_size
-from lmcourse.widgets.networks import as_array, check_options, pack
+from lmcourse.widgets.networks import as_array, check_options, pack, taking
 from lmcourse.widgets.translation import LONGEST, MARKS, TranslationModel, _visible
 
 __all__ = ["Run", "TransformerExplorer", "TransformerModel", "transformer_model"]
@@ -426,16 +426,7 @@ def _side(module, name):
 
 def _arrays(left, kind, sides, limits, vocabularies):
     """The arrays in the order in which they are packed; sides get ``longest``, how many places there are."""
-    arrays = {}
-
-    def take(name, *shape):
-        if name not in left:
-            raise ValueError(f"there is no {name!r} among the weights, which the page needs: {', '.join(left):.300}")
-        array = arrays[name] = left.pop(name)
-        if array.ndim != len(shape) or any(a not in (b, None) for b, a in zip(array.shape, shape, strict=True)):
-            wanted = ", ".join("any" if n is None else str(n) for n in shape)
-            raise ValueError(f"{name} has the shape {array.shape}, not ({wanted})")
-        return array
+    arrays, take = taking(left)
 
     def linear(name, rows, columns):
         rows = take(f"{name}.weight", rows, columns).shape[0]

@@ -12,7 +12,7 @@ import traitlets as t
 
 from lmcourse import text as units
 from lmcourse.widgets.base import Explorer, base64_size
-from lmcourse.widgets.networks import CELLS, KINDS, STEPS, as_array, check_options, pack, unpack
+from lmcourse.widgets.networks import CELLS, KINDS, STEPS, as_array, check_options, pack, taking, unpack
 
 __all__ = ["Translation", "TranslationExplorer", "TranslationModel", "translation_model"]
 
@@ -382,16 +382,7 @@ def _score(model, weights, score):
 def _checked(weights, source, target, score):
     """The arrays in the order in which they are packed, and the cells of both sides."""
     left = {name: as_array(name, value) for name, value in weights.items()}
-    arrays = {}
-
-    def take(name, *shape):
-        if name not in left:
-            raise ValueError(f"there is no {name!r} among the weights, which the page needs: {', '.join(weights):.300}")
-        array = arrays[name] = left.pop(name)
-        if array.ndim != len(shape) or any(a not in (b, None) for b, a in zip(array.shape, shape, strict=True)):
-            wanted = ", ".join("any" if n is None else str(n) for n in shape)
-            raise ValueError(f"{name} has the shape {array.shape}, not ({wanted})")
-        return array
+    arrays, take = taking(left)
 
     def network(side, width, end=""):
         hidden = take(f"{side}.rnn.weight_hh_l0{end}", None, None)

@@ -122,3 +122,16 @@ def http(book, served):
 @pytest.fixture(params=["http", "file"])
 def root(request, book, http):
     return {"http": http, "file": book.as_uri()}[request.param]
+
+
+@pytest.fixture(scope="module")
+def site(pages, served):
+    """Where the ``pages`` are served that a file of tests has built for itself."""
+    with served(pages) as url:
+        yield url
+
+
+@pytest.fixture(params=["http", "file"])
+def either(request, pages, site):
+    """The same pages, served and from the disk."""
+    return {"http": site, "file": pages.as_uri()}[request.param]

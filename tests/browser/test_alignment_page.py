@@ -53,17 +53,6 @@ def pages(tmp_path_factory, browser):
     return small_book.build(folder)
 
 
-@pytest.fixture(scope="module")
-def site(pages, served):
-    with served(pages) as url:
-        yield url
-
-
-@pytest.fixture(params=["http", "file"])
-def either(request, pages, site):
-    return {"http": site, "file": pages.as_uri()}[request.param]
-
-
 def shown(visit):
     explorer = visit.page.locator(".lma[data-ready]")
     explorer.wait_for()

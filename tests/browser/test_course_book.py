@@ -98,6 +98,12 @@ def test_the_book_has_live_figures():
     assert sum(stored(page, VIEW) for page in NOTEBOOKS) >= 1
 
 
+SQUEEZED = """[...document.querySelectorAll("article img")]
+  .filter((e) => e.complete && e.naturalWidth && e.clientWidth)
+  .map((e) => [e.alt, (e.clientWidth / e.clientHeight) / (e.naturalWidth / e.naturalHeight)])
+  .filter(([, shape]) => Math.abs(shape - 1) > 0.02)"""  # pictures that are not shown in their own shape
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_page_on_a_dark_phone(site, visit, page):
     check_page(visit(f"{site}/{page}.html", width=400, dark=True), page, "dark")
@@ -128,6 +134,7 @@ def check_page(visited, page, theme):
     # Wide tables and code scroll by themselves; the page does not.
     assert tab.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 1
     assert tab.evaluate("document.documentElement.dataset.theme") == theme
+    assert tab.evaluate(SQUEEZED) == []
 
 
 def test_the_explorer_of_chapter_one_answers_in_both_languages(html, visit):

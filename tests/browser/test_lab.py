@@ -104,6 +104,9 @@ def opened(visit, lab, name, cells, widget):
 
     seen = visit(f"{lab}/lab/tree/{name}.ipynb?reset")  # without what other tests left open
     page = seen.page
+    # On a busy machine the kernels are listed too late for Lab to choose one; then it asks.
+    ask = page.locator("dialog.jp-Dialog", has_text="Select kernel")
+    page.add_locator_handler(ask, lambda: ask.locator("button.jp-mod-accept").click())
     cell = page.locator(".jp-Notebook .jp-CodeCell")
     cell.nth(cells - 1).wait_for(timeout=60_000)
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
