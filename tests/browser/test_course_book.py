@@ -100,7 +100,12 @@ def test_the_book_has_live_figures():
 
 SQUEEZED = """[...document.querySelectorAll("article img")]
   .filter((e) => e.complete && e.naturalWidth && e.clientWidth)
-  .map((e) => [e.alt, (e.clientWidth / e.clientHeight) / (e.naturalWidth / e.naturalHeight)])
+  .map((e) => {
+    const style = getComputedStyle(e);
+    const [top, right, bottom, left] = ["Top", "Right", "Bottom", "Left"].map((s) => parseFloat(style[`padding${s}`]));
+    const shape = (e.clientWidth - left - right) / (e.clientHeight - top - bottom);
+    return [e.alt, shape / (e.naturalWidth / e.naturalHeight)];
+  })
   .filter(([, shape]) => Math.abs(shape - 1) > 0.02)"""  # pictures that are not shown in their own shape
 
 
