@@ -450,7 +450,7 @@ def _scoreboard(quick, device):
 PARTS = {"breaks": _breaks, "scoreboard": _scoreboard}
 
 
-def fill(part, share=(0, 1), threads=1, device="cpu"):
+def fill(part, share=(0, 1), threads=1, device="cpu", parts=PARTS):
     """Do the trainings of a part, so that :func:`run` finds them in the cache.
 
     Args:
@@ -458,11 +458,12 @@ def fill(part, share=(0, 1), threads=1, device="cpu"):
         share: (which, of how many): one process of several does every so manieth training.
         threads: of torch.
         device: where to compute.
+        parts: functions from (quick, device) to jobs, by name; those of another benchmark, say.
     """
-    if part not in PARTS:
-        raise ValueError(f"there are no trainings {part!r}; there are {', '.join(map(repr, PARTS))}")
+    if part not in parts:
+        raise ValueError(f"there are no trainings {part!r}; there are {', '.join(map(repr, parts))}")
     torch.set_num_threads(threads)
-    gather(PARTS[part](False, device), share=share)
+    gather(parts[part](False, device), share=share)
 
 
 def run(options=None) -> dict:

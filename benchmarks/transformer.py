@@ -152,7 +152,7 @@ class LoopedHeads(nn.Module):
                     part.bias.copy_(biases[n, h])
 
     def forward(self, x):
-        looked = [attend(*(part(x)[:, None] for part in head), fused=True)[0][:, 0] for head in self.heads]
+        looked = [attend(*(part(x) for part in head), fused=True)[0] for head in self.heads]
         return self.out_proj(torch.cat(looked, 2)), None  # (B, T, D)
 
 
@@ -438,10 +438,7 @@ def fill(part, share=(0, 1), threads=1, device="cpu"):
         threads: of torch; the translators always have one.
         device: where to compute.
     """
-    if part not in TRAININGS:
-        raise ValueError(f"there are no trainings {part!r}; there are {', '.join(map(repr, TRAININGS))}")
-    torch.set_num_threads(threads)
-    gather(TRAININGS[part](False, device), share=share)
+    self_attention.fill(part, share, threads, device, TRAININGS)
 
 
 def run(options=None) -> dict:

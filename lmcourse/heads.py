@@ -62,16 +62,6 @@ class TranslationLooks(NamedTuple):
     cross: torch.Tensor
 
 
-def _by_story(records):
-    """The records, one list for each story."""
-    found = []
-    for record in records:
-        if record.position == 0 or not found:
-            found.append([])
-        found[-1].append(record)
-    return found
-
-
 def _device(model):
     return next(model.parameters()).device
 
@@ -87,7 +77,7 @@ def story_looks(system, records, batch_size=16):
     Returns:
         A :class:`StoryLooks` for each story, on the CPU.
     """
-    told, parts = system.stories(records), _by_story(records)
+    told, parts = system.stories(records), stories.by_story(records)
     found = [None] * len(told)
     with evaluating(system.model):
         for rows in text.batches(sorted(range(len(told)), key=lambda n: len(told[n])), batch_size):
@@ -150,8 +140,8 @@ def relations(records, language, unit):
     """
     if unit not in ("word", "morpheme"):
         raise ValueError(f"links are known between words or morphemes, not between {unit!r}s")
-    if len(_by_story(records)) > 1:
-        raise ValueError(f"links are those of one story, and these are sentences of {len(_by_story(records))}")
+    if len(stories.by_story(records)) > 1:
+        raise ValueError(f"links are those of one story, and these are sentences of {len(stories.by_story(records))}")
     names = "previous", "sentence", "agreement", "agreement, before the verb", "coreference"
     names += "coreference, any mention", "coreference, before the pronoun"
     found, start, mentions = {name: {} for name in names}, 1, {}  # a mention: of each entity the keys so far
@@ -343,7 +333,7 @@ def ablation(system, data, progress=True, relation=None):
             raise ValueError(f"relations are known of stories, not of translations: there is no {relation!r}")
         batches = list(system.batches(system.encode(data), 64))
     else:
-        pairs = sorted(zip(system.stories(data), _by_story(data), strict=True), key=lambda pair: len(pair[0]))
+        pairs = sorted(zip(system.stories(data), stories.by_story(data), strict=True), key=lambda pair: len(pair[0]))
         batches = list(stories.batches([told for told, _ in pairs], 16))
         if relation is not None:
             _only(relation, batches, [relations(story, system.language, system.unit) for _, story in pairs])
@@ -386,7 +376,7 @@ def foils_right(system, records, least=1, heads=()):
     vocabulary, unit, language = system.vocabulary, system.unit, system.language
     bos, eos = vocabulary["<s>"], vocabulary["</s>"]
     before, sides = [], ([], [])
-    for story in _by_story(records):
+    for story in stories.by_story(records):
         for n, record in enumerate(story):
             for foil in _agreements(record, language, least):
                 before.append(system.stories(story[:n])[0] if n else [bos])

@@ -15,7 +15,7 @@ from lmcourse.text import Vocabulary
 from lmcourse.training import fit
 from lmcourse.transformer import CausalLM
 
-__all__ = ["RECIPES", "StoryModel", "batches", "bits_per_character", "build", "pieces", "recipe", "stories"]
+__all__ = ["RECIPES", "StoryModel", "batches", "bits_per_character", "build", "by_story", "pieces", "recipe", "stories"]
 
 UNITS = {"en": ("word",), "ko": ("morpheme", "syllable")}
 UNKNOWN = math.log2(0x110000)  # bits to name a character among all that there are
@@ -38,20 +38,30 @@ def pieces(record, language, unit):
     return text.split(getattr(record, language), unit)
 
 
+def by_story(records):
+    """The records of the world, in their order, one list for each story: it begins with the position 0."""
+    found = []
+    for record in records:
+        if record.position == 0 or not found:
+            found.append([])
+        found[-1].append(record)
+    return found
+
+
 def stories(records, language, unit, vocabulary):
     """Stories as ids: a list for each, ``<s>``, and after each sentence ``</s>``.
 
     Args:
-        records: of the world, in their order; each that has the position 0 begins a story.
+        records: as for :func:`by_story`.
         language, unit: as for :func:`pieces`.
         vocabulary: a :class:`~lmcourse.text.Vocabulary`.
     """
     bos, eos, _ = (vocabulary[mark] for mark in SPECIALS)
     found = []
-    for record in records:
-        if record.position == 0 or not found:
-            found.append([bos])
-        found[-1] += [*vocabulary.encode(pieces(record, language, unit)), eos]
+    for story in by_story(records):
+        found.append([bos])
+        for record in story:
+            found[-1] += [*vocabulary.encode(pieces(record, language, unit)), eos]
     return found
 
 

@@ -80,7 +80,7 @@ def test_a_pronoun_goes_back_to_what_it_stands_for():
 def test_links_of_many_stories_hold_what_their_names_say():
     counts = {}
     for language, unit in (("en", "word"), ("ko", "morpheme")):
-        for story in heads._by_story(TESTED[:800]):
+        for story in stories.by_story(TESTED[:800]):
             tokens = ["<s>"]
             for record in story:
                 tokens += [*stories.pieces(record, language, unit), "</s>"]
@@ -103,7 +103,7 @@ def test_links_of_many_stories_hold_what_their_names_say():
 
 def test_the_layout_is_that_of_the_stories_that_a_model_reads():
     system = story_model()
-    (story, *_) = heads._by_story(RECORDS)
+    (story, *_) = stories.by_story(RECORDS)
     tokens = ["<s>"]
     for record in story:
         tokens += [*stories.pieces(record, "en", "word"), "</s>"]
@@ -182,7 +182,7 @@ def test_a_planted_head_gets_all_and_one_beside_it_nothing():
 
 
 def test_the_rule_that_counts_from_the_start_of_the_sentence_is_there_too():
-    golds = [heads.relations(story, "en", "word") for story in heads._by_story(TESTED[:800])]
+    golds = [heads.relations(story, "en", "word") for story in stories.by_story(TESTED[:800])]
     looks = [torch.full((1, 1, max(gold["previous"]), max(gold["previous"])), 1.0) for gold in golds]
     grades = heads.grade(looks, golds)
     agreement = grades["agreement, before the verb"]
