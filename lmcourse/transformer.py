@@ -12,6 +12,8 @@ The weights have the names and shapes of ``torch.nn``, so that ``load_state_dict
 may attend.
 """
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -25,7 +27,7 @@ __all__ = [
     "TransformerEncoder",
 ]  # fmt: skip
 
-ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
+ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu, "gelu_new": partial(F.gelu, approximate="tanh")}
 
 
 class MultiHeadAttention(nn.Module):
