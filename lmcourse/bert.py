@@ -44,6 +44,9 @@ class BertConfig:
         activation: ``"gelu"``, ``"gelu_new"`` (an approximation by tanh) or ``"relu"``.
         eps: of the normalisation.
         pad: the id of ``[PAD]``.
+        std: of the first weights, which are normal around 0; narrow models want more.
+        positions: ``"absolute"``, a learned vector for each place, as in all checkpoints of the BERT family; or
+            ``"rotary"``, where the heads turn queries and keys (chapter 07), which small models learn much faster.
     """
 
     vocab_size: int
@@ -57,12 +60,16 @@ class BertConfig:
     activation: str = "gelu"
     eps: float = 1e-12
     pad: int = 0
+    std: float = 0.02
+    positions: str = "absolute"
 
     def to_json(self):
         """The names of ``config.json``, as a dict."""
+        if self.positions != "absolute":
+            raise ValueError(f"a checkpoint of BERT has absolute positions, and these are {self.positions!r}")
         return {"model_type": "bert", "position_embedding_type": "absolute"} | {
             theirs: getattr(self, ours) for ours, theirs in _CONFIG.items()
-        } | {"attention_probs_dropout_prob": self.dropout, "initializer_range": 0.02}  # fmt: skip
+        } | {"attention_probs_dropout_prob": self.dropout}  # fmt: skip
 
     @classmethod
     def from_json(cls, about):
@@ -85,6 +92,7 @@ _CONFIG = {
     "vocab_size": "vocab_size", "width": "hidden_size", "layers": "num_hidden_layers", "heads": "num_attention_heads",
     "hidden": "intermediate_size", "longest": "max_position_embeddings", "segments": "type_vocab_size",
     "dropout": "hidden_dropout_prob", "activation": "hidden_act", "eps": "layer_norm_eps", "pad": "pad_token_id",
+    "std": "initializer_range",
 }  # fmt: skip
 
 
@@ -132,6 +140,9 @@ class _Pretrained(nn.Module):
             found = {k.removeprefix("bert."): t for k, t in found.items() if k.startswith("bert.")}
         found = {k: t for k, t in found.items() if k in expected}
         missing = [k for k in expected if k.startswith(cls.prefix) and "pooler" not in k and k not in found]
+        for head in (("transform", "norm", "bias"), ("follows",), ("classifier",)):  # whole, or not at all
+            parts = [k for k in expected if cls.prefix and k.partition(".")[0] in head]
+            missing += [k for k in parts if k not in found] * any(k in found for k in parts)
         wrong = [k for k, t in found.items() if t.shape != expected[k].shape]
         if missing or wrong:
             what = [f"it lacks {k}" for k in missing] + [
@@ -172,18 +183,20 @@ class BertModel(_Pretrained):
         self.config = config
         D = config.width
         self.words = nn.Embedding(config.vocab_size, D)
-        self.places = nn.Embedding(config.longest, D)
+        if config.positions not in ("absolute", "rotary"):
+            raise ValueError(f"positions are 'absolute' or 'rotary', not {config.positions!r}")
+        self.places = nn.Embedding(config.longest, D) if config.positions == "absolute" else None
         self.segments = nn.Embedding(config.segments, D)
         self.norm, self.dropout = nn.LayerNorm(D, config.eps), nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(
             EncoderLayer(
                 D, config.heads, config.hidden, config.dropout, norm_first=False, activation=config.activation,
-                fused=fused, eps=config.eps,
+                rotary=config.positions == "rotary", fused=fused, eps=config.eps,
             )
             for _ in range(config.layers)
         )  # fmt: skip
         self.pooler = nn.Linear(D, D)
-        self.apply(_begin)
+        _begin(self)
 
     def forward(self, ids, mask=None, segments=None, documents=None, *, weights=False):
         """Read.
@@ -207,12 +220,17 @@ class BertModel(_Pretrained):
             may = same_document(documents)
             new = F.pad(documents[:, 1:] != documents[:, :-1], (1, 0), value=True)
             places = places - (places * new).cummax(1).values
-        else:
+        elif mask is None or mask.dtype == torch.bool:
             may = None if mask is None or mask.all() else mask[:, None]
+        else:
+            raise TypeError(f"the mask is boolean, True at real tokens, not {mask.dtype}")
         if places.max() >= self.config.longest:
             raise ValueError(f"{int(places.max()) + 1} tokens are too many: this BERT has {self.config.longest} places")
         segments = torch.zeros_like(ids) if segments is None else segments
-        x = self.words(ids) + self.places(places) + self.segments(segments)
+        check_ids(segments, self.config.segments, "segment")
+        x = self.words(ids) + self.segments(segments)
+        if self.places is not None:
+            x = x + self.places(places)
         x = self.dropout(self.norm(x))  # (B, T, D)
         states, found = [x], []
         for layer in self.layers:
@@ -226,14 +244,13 @@ class BertModel(_Pretrained):
         return torch.tanh(self.pooler(states))
 
 
-def _begin(module):
-    """The first weights of BERT: normal with 0.02, biases 0."""
-    if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=0.02)
-    if isinstance(module, nn.Linear):
-        nn.init.zeros_(module.bias)
-    if hasattr(module, "in_proj_weight"):
-        nn.init.normal_(module.in_proj_weight, std=0.02)
+def _begin(model):
+    """The first weights of BERT: normal around 0, and biases 0."""
+    for name, parameter in model.named_parameters():
+        if parameter.dim() > 1:
+            nn.init.normal_(parameter, std=model.config.std)
+        elif name.endswith("bias"):
+            nn.init.zeros_(parameter)
 
 
 class BertForPreTraining(_Pretrained):
@@ -253,7 +270,7 @@ class BertForPreTraining(_Pretrained):
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.follows = nn.Linear(config.width, 2)
         self.activation = ACTIVATIONS[config.activation]
-        self.apply(_begin)
+        _begin(self)
 
     def forward(
         self, ids, targets=None, mask=None, segments=None, documents=None, follows=None, counts=None, *, weights=False
@@ -282,7 +299,7 @@ class BertForPreTraining(_Pretrained):
         masked, pairs = counts or (None, None)
         loss, _ = predict(self._ready(encoding.states[at]), self.bert.words.weight, self.bias, targets[at])
         if masked is not None:
-            loss = loss * (at.sum() / masked)
+            loss = loss * (at.sum() / max(masked, 1))
         if follows is not None:
             first = follows != IGNORE
             judged = F.cross_entropy(self.judge(encoding.states[first]), follows[first], reduction="sum")
@@ -317,7 +334,7 @@ class BertForSequenceClassification(_Pretrained):
         self.bert = BertModel(config, fused)
         self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(config.width, classes)
-        self.apply(_begin)
+        _begin(self)
 
     def forward(self, ids, targets=None, mask=None, segments=None, *, weights=False):
         """The logits of the classes (B, C), and the mean cross-entropy with ``targets`` (B,)."""
@@ -345,7 +362,7 @@ class BertForTokenClassification(_Pretrained):
         self.bert = BertModel(config, fused)
         self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(config.width, classes)
-        self.apply(_begin)
+        _begin(self)
 
     def forward(self, ids, targets=None, mask=None, segments=None, *, weights=False):
         """The logits of each token's classes (B, T, C), and the mean cross-entropy with ``targets`` (B, T)."""
@@ -429,6 +446,9 @@ def _from_theirs(weights, config):
     found = {k.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias"): t
              for k, t in weights.items()}  # fmt: skip
     prefix = "bert." if any(k.startswith("bert.") for k in found) else ""
+    words, output = (found.get(k) for k in (f"{prefix}{_NAMES['words']}.weight", "cls.predictions.decoder.weight"))
+    if words is not None and output is not None and not torch.equal(words, output):
+        raise ValueError("this BERT has an output layer of its own; here it is the table of tokens, as published")
     ours = {}
     with torch.device("meta"):
         names = list(BertForPreTraining(config).state_dict())
@@ -464,11 +484,9 @@ def find_file(name, file, required=True):
 
     try:
         return Path(hf_hub_download(str(name), file))
-    except EntryNotFoundError as error:
-        if required:
-            raise FileNotFoundError(f"{str(name)!r} on the hub has no {file!r}: {error}") from None
-        return None
-    except Exception as error:
+    except Exception as error:  # no connection, no such model, no such file, no valid name
+        if isinstance(error, EntryNotFoundError) and not required:
+            return None
         raise FileNotFoundError(
             f"there is no folder {str(name)!r}, and the hub did not give {file!r}: {error}"
         ) from None

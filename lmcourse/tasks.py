@@ -21,11 +21,13 @@ from lmcourse.language_model import IGNORE
 from lmcourse.seq2seq import beam_search, greedy
 
 __all__ = [
-    "RECIPES", "WEIGHTS", "Recipe", "System", "TextCodec", "figures", "load", "pack", "recipe", "seeded", "unpack",
+    "HOW", "RECIPES", "WEIGHTS", "Recipe", "System", "TextCodec", "figures", "load", "pack", "recipe", "seeded",
+    "unpack",
 ]  # fmt: skip
 
 WEIGHTS = Path(__file__).parent / "weights"
 FORMAT = "lmcourse system 1"
+HOW = "checkpoint", "progress", "device", "precision", "compile", "accumulate"  # what every recipe hands on to fit
 
 
 class TextCodec:
@@ -169,14 +171,19 @@ class Recipe(NamedTuple):
     Args:
         about: one sentence.
         build: a function from settings (a dict that JSON can hold) to an untrained :class:`System`.
-        train: a function (quick, seed, checkpoint, progress, device) that gives the trained system and its settings.
+        train: a function (quick, seed, **how) that gives the trained system and its settings. ``how`` is what ``fit``
+            is told about where and how: those of ``HOW``. A recipe for the reader's own text has ``data``, ``steps``
+            and ``folder`` as well.
         grade: a function from a system to a dict of figures.
+        keep: a function (system, settings, folder, name) that writes the system, opens what it wrote, and gives that
+            and the file of weights; ``None`` for :meth:`System.save` and :func:`load`.
     """
 
     about: str
     build: Callable
     train: Callable
     grade: Callable
+    keep: Callable | None = None
 
 
 # Where the recipes are: a module is opened only when one of its systems is wanted.
@@ -194,6 +201,10 @@ RECIPES = {
     "ko-en-transformer": "lmcourse.transforming",
     "story-en": "lmcourse.stories",
     "story-ko": "lmcourse.stories",
+    "bert-en": "lmcourse.small_bert",
+    "bert-ko": "lmcourse.small_bert",
+    "bert-small": "lmcourse.own_bert",
+    "bert-base": "lmcourse.own_bert",
 }
 
 
