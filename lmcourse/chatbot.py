@@ -306,13 +306,13 @@ def learn(system, train, steps, *, seed=0, size=64, lr=4e-3, **options):
     return fit(system.model, batches, steps=steps, lr=lr, seed=seed, **options)
 
 
-def train(quick=False, seed=0, checkpoint=None, progress=True, device=None):
+def train(quick=False, seed=0, **how):
     """The chatbot, trained: the system and its settings."""
     learned_from = training_examples(200 if quick else 12_000)
     settings = settings_for(learned_from) | {"seed": seed}
     system = build(settings)
     steps = 40 if quick else 9000
-    learn(system, learned_from, steps, seed=seed, checkpoint=checkpoint, progress=progress, device=device)
+    learn(system, learned_from, steps, seed=seed, **how)
     return system, settings
 
 

@@ -7,6 +7,7 @@ question: :func:`without` puts it out, and :func:`ablation` measures what that c
 """
 
 import math
+from collections import Counter
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -227,13 +228,15 @@ class Grade(NamedTuple):
     place_share: float
 
 
-def grade(looks, golds, farthest=40):
+def grade(looks, golds, farthest=40, causal=True):
     """How often each head follows each relation.
 
     Args:
         looks: of :func:`story_looks`, or tensors (L, H, T, T) of heads that look back.
         golds: as many dicts, as :func:`relations` gives them; where ``sentence`` is missing, the whole is one sentence.
         farthest: rules up to so many tokens are tried.
+        causal: whether the heads look back only. If not, a chance look may fall on any token, and rules may count
+            forward: their ``back`` is then below 0.
 
     Returns:
         A dict from the names of the relations to a :class:`Grade`. One that has no query is left out.
@@ -253,17 +256,18 @@ def grade(looks, golds, farthest=40):
                 right[list(keys)] = True
                 hits[name] = hits.get(name, 0) + right[best[:, :, query]].double()
                 counts[name] = counts.get(name, 0) + 1
-                chances[name] = chances.get(name, 0) + len(keys) / (query + 1)
-                rules.setdefault(name, torch.zeros(2, farthest + 1))
+                chances[name] = chances.get(name, 0) + len(keys) / (query + 1 if causal else attention.shape[3])
                 (start,) = gold.get("sentence", {}).get(query, {0})
-                for kind, numbers in enumerate(([query - key for key in keys], [key - start for key in keys])):
-                    for number in numbers:
-                        if 0 <= number <= farthest:
-                            rules[name][kind, number] += 1
+                for counter, numbers in zip(
+                    rules.setdefault(name, (Counter({0: 0}), Counter({0: 0}))),
+                    ([query - key for key in keys], [key - start for key in keys]),
+                    strict=True,
+                ):
+                    counter.update(number for number in numbers if abs(number) <= farthest)
     found = {}
     for name, n in counts.items():
-        shares, best = (rules[name] / n).max(1)
-        both = (item for pair in zip(best.tolist(), shares.tolist(), strict=True) for item in pair)
+        best = [min(counter.items(), key=lambda item: (-item[1], abs(item[0]))) for counter in rules[name]]
+        both = (item for number, times in best for item in (number, times / n))
         found[name] = Grade(hits[name] / n, n, chances[name] / n, *both)
     return found
 

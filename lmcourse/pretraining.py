@@ -1,4 +1,4 @@
-"""How BERT learns: hide words and guess them, tell which text follows which, and pack rows without padding (chapter 09).
+"""How BERT learns: hide words and guess them, tell which text follows which, pack rows without padding (chapter 09).
 
 A document is a list of sentences, a sentence a list of ids. :func:`pairs` cuts documents into pairs of texts, half of
 them torn apart; :func:`pack` puts them side by side into rows of one length; :func:`mask_tokens` hides words, other
@@ -47,7 +47,7 @@ def mask_tokens(ids, may, vocab_size, mask, generator, share=0.15, kept=0.1, ran
     return shown, torch.where(chosen, ids, IGNORE)
 
 
-def pairs(documents, longest, generator, next_sentence=True, short=0.1):
+def pairs(documents, longest, generator, next_sentence=True, short=0.1, torn=0.5):
     """Pairs of texts from documents: each document is cut into stretches, and each stretch into two parts.
 
     For half of the pairs the second part is replaced by one from another document. It begins at the same number of
@@ -60,6 +60,7 @@ def pairs(documents, longest, generator, next_sentence=True, short=0.1):
         generator: a ``torch.Generator``.
         next_sentence: whether there are second parts. Without, a text is the whole stretch.
         short: the share of stretches of which only some sentences in a row are taken, so that short texts are read too.
+        torn: the share of pairs whose second part comes from elsewhere.
 
     Returns:
         A list of triples: the first part and the second as lists of ids (the second is empty without
@@ -85,13 +86,13 @@ def pairs(documents, longest, generator, next_sentence=True, short=0.1):
     if not next_sentence:
         return [(sum(s, []), [], 0) for s in stretches]
     cuts, others = below(*[len(s) - 1 for s in stretches]), below(*[count - 1] * count)
-    torn = (torch.rand(count, generator=generator) < 0.5).tolist()
+    elsewhere = (torch.rand(count, generator=generator) < torn).tolist()
     found = []
     for n, (stretch, cut) in enumerate(zip(stretches, cuts, strict=True)):
-        other = stretches[(n + 1 + others[n]) % count] if torn[n] else stretch
+        other = stretches[(n + 1 + others[n]) % count] if elsewhere[n] else stretch
         first = sum(stretch[: cut + 1], [])
         second = sum(other[min(cut + 1, len(other) - 1) :], [])
-        found.append((first, second[: room - len(first)], int(torn[n])))
+        found.append((first, second[: room - len(first)], int(elsewhere[n])))
     return found
 
 

@@ -92,29 +92,41 @@ class SmallBert:
         return states, read
 
     @torch.no_grad()
-    def grade(self, records, seed=0, size=32, **options):
-        """How well gaps are filled and pairs judged in stories: 15 % of the tokens masked, as in training.
+    def grade(self, records, seed=0, size=32, next_sentence=True, **masking):
+        """How well gaps are filled, in pairs that belong together, and how well pairs are judged, half of them torn.
+
+        Args:
+            records: of the world, in their order.
+            seed: of pairs and masks.
+            size: rows in a batch.
+            next_sentence: whether the model knows pairs; without, it is shown whole stories.
+            masking: more arguments of :func:`~lmcourse.pretraining.mask_tokens`.
 
         Returns:
-            A dict with ``bits`` per masked token, ``accuracy``, ``masked`` (how many), ``follows`` (the share of pairs
-            that were judged rightly) and ``pairs``.
+            A dict with ``bits`` per masked token, ``accuracy``, ``masked`` (how many), and with pairs ``follows`` (the
+            share that was judged rightly) and ``pairs``.
         """
-        generator, model = torch.Generator().manual_seed(seed), self.model
+        model, generator, found = self.model, torch.Generator().manual_seed(seed), {}
         device = next(model.parameters()).device
-        nats, right, count, judged, seen = 0.0, 0, 0, 0, 0
         with evaluating(model):
-            for batch in batches(self.rows(records, generator, short=0, **options), size, self.tokenizer, generator):
-                batch = {k: v.to(device) for k, v in batch.items() if k != "counts"}
-                states = model.bert(batch["ids"], None, batch["segments"], batch["documents"]).states
-                at, first = batch["targets"] != IGNORE, batch.get("follows", batch["targets"]) != IGNORE
-                logits, y = model.fill(states[at]), batch["targets"][at]
-                nats += F.cross_entropy(logits, y, reduction="sum").item()
-                right, count = right + (logits.argmax(1) == y).sum().item(), count + len(y)
-                if "follows" in batch:
-                    verdicts = model.judge(states[first]).argmax(1)
-                    judged, seen = judged + (verdicts == batch["follows"][first]).sum().item(), seen + len(verdicts)
-        found = {"bits": nats / count / math.log(2), "accuracy": right / count, "masked": count}
-        return found | ({"follows": judged / seen, "pairs": seen} if seen else {})
+            rows = self.rows(records, generator, short=0, torn=0, next_sentence=next_sentence)
+            nats, right, count = 0.0, 0, 0
+            for batch in batches(rows, size, self.tokenizer, generator, **masking):
+                at, y = batch["targets"] != IGNORE, batch["targets"].to(device)
+                ids, segments, documents = (batch[name].to(device) for name in ("ids", "segments", "documents"))
+                logits = model.fill(model.bert(ids, None, segments, documents).states[at])
+                nats += F.cross_entropy(logits, y[at], reduction="sum").item()
+                right, count = right + (logits.argmax(1) == y[at]).sum().item(), count + len(logits)
+            found = {"bits": nats / count / math.log(2), "accuracy": right / count, "masked": count}
+            if next_sentence:
+                rows, verdicts = self.rows(records, generator, short=0), []
+                for at in torch.arange(len(rows.ids)).split(size):
+                    ids, segments, documents, follows = (part[at].to(device) for part in rows[:4])
+                    first = follows != IGNORE
+                    verdict = model.judge(model.bert(ids, None, segments, documents).states[first]).argmax(1)
+                    verdicts += (verdict == follows[first]).tolist()
+                found |= {"follows": sum(verdicts) / len(verdicts), "pairs": len(verdicts)}
+        return found
 
 
 def build(settings):

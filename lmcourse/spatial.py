@@ -372,7 +372,7 @@ def build(settings):
     return System(Seq2Seq(encoder, decoder), video.ClipCodec(), target, max_length=30)
 
 
-def _train(quick=False, seed=0, checkpoint=None, progress=True, device=None, language="en"):
+def _train(quick=False, seed=0, language="en", **how):
     """As in chapter 04e, every epoch draws and renders clips that were never shown before.
 
     A batch has clips with equally many frames and captions of all lengths. If it had captions of one length, the means
@@ -388,7 +388,7 @@ def _train(quick=False, seed=0, checkpoint=None, progress=True, device=None, lan
         alike = text.batches(shown, 32, epoch, length=lambda pair: len(pair[0]))
         return [batch for pairs in alike for batch in system.batches(pairs, 32)]
 
-    fit(system.model, batches, steps=steps, lr=3e-3, seed=seed, checkpoint=checkpoint, progress=progress, device=device)
+    fit(system.model, batches, steps=steps, lr=3e-3, seed=seed, **how)
     return system, settings
 
 

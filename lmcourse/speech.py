@@ -426,16 +426,14 @@ def training(language, quick=False, seed=0, progress=True):
     return settings, [(x, vocabulary.encode(one.pieces)) for x, one in zip(features, spoken, strict=True)]
 
 
-def train(language, quick=False, seed=0, checkpoint=None, progress=True, device=None):
+def train(language, quick=False, seed=0, **how):
     """Learn to write down what :func:`training` says: the system and its settings."""
-    settings, encoded = training(language, quick, seed, progress)
+    settings, encoded = training(language, quick, seed, how.get("progress", True))
     with seeded(seed):
         system = build(settings)
         spelling = Spelling(system.model, len(system.target.vocabulary))
-    fit(
-        spelling, system.shuffled(encoded, 16, seed), epochs=1 if quick else EPOCHS,
-        lr=2e-3, seed=seed, checkpoint=checkpoint, progress=progress, device=device,
-    )  # fmt: skip
+    batches = system.shuffled(encoded, 16, seed)
+    fit(spelling, batches, epochs=1 if quick else EPOCHS, lr=2e-3, seed=seed, **how)
     return system, settings
 
 

@@ -133,7 +133,7 @@ SHAPE = {"width": 64, "heads": 4, "hidden": 192, "layers": 3, "dropout": 0.05, "
 def recipe(language, unit, sentences=100_000, epochs=8):
     """How the story model of a language is made, of so many sentences that are new to every chapter's test."""
 
-    def train(quick=False, seed=0, checkpoint=None, progress=True, device=None):
+    def train(quick=False, seed=0, **how):
         """Train as for the model that comes with the package; ``quick`` takes little data."""
         records = world.generate(800 if quick else sentences, seed="stories")
         tokens = Vocabulary.count([pieces(r, language, unit) for r in records], 1 if quick else 3).tokens
@@ -143,7 +143,7 @@ def recipe(language, unit, sentences=100_000, epochs=8):
         told = system.stories(records)
         fit(
             system.model, lambda epoch: batches(told, 32, seed=1_000_003 * seed + epoch), epochs=1 if quick else epochs,
-            lr=4e-3, seed=seed, checkpoint=checkpoint, progress=progress, device=device,
+            lr=4e-3, seed=seed, **how,
         )  # fmt: skip
         system.model.eval()
         return system, settings

@@ -262,16 +262,13 @@ class Dictionary:
 # The recipe
 
 
-def _train(quick=False, seed=0, checkpoint=None, progress=True, device=None):
+def _train(quick=False, seed=0, **how):
     learn = pairs(world.splits().train[: 2000 if quick else None])
     settings = settings_for(learn)
     with seeded(seed):
         system = build(settings)
     batches = system.shuffled(system.encode(learn), 64, seed)
-    fit(
-        system.model, batches, epochs=1 if quick else 15, lr=4e-3, seed=seed, checkpoint=checkpoint,
-        progress=progress, device=device,
-    )  # fmt: skip
+    fit(system.model, batches, epochs=1 if quick else 15, lr=4e-3, seed=seed, **how)
     return system, settings
 
 

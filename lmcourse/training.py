@@ -1,12 +1,16 @@
 """The one training loop of the course: :func:`fit` trains any model, :func:`evaluate` grades it (chapter 02).
 
 A batch is a dict of what the model is called with, and the model answers with an ``Output`` whose ``loss`` is
-the mean over the targets of the batch that count: those that are not -100.
+the mean over the targets of the batch that count: those that are not -100. A batch may be cut into parts, for several
+processes or for a small memory; their gradients are added up. Where one mean is not all there is to the loss, a batch
+has ``counts``, how many targets of each kind the whole of it has, and the model divides by them.
 """
 
 import math
 import os
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 from reprlib import repr as short
@@ -85,6 +89,8 @@ def fit(
     patience=None,
     carry=False,
     precision=None,
+    compile=False,
+    accumulate=1,
     seed=0,
     checkpoint=None,
     save_every=30.0,
@@ -115,12 +121,17 @@ def fit(
             epoch: truncated back-propagation through time, with :func:`lmcourse.text.windows`.
         precision: ``"float32"``, ``"bfloat16"`` (mixed: products in 8 bits of precision, sums and weights in full), or
             ``None`` for bfloat16 on a GPU that has it and float32 elsewhere. With an accelerator, its own counts.
+        compile: let ``torch.compile`` make faster code of the model: after a minute or more, on a GPU worth it.
+        accumulate: cut each batch into so many parts, one computed after the other, for batches that the memory has
+            no room for. The result is that of 1, up to rounding.
         seed: of dropout, and of all that draws from torch's own generators within the step.
         checkpoint: a file, ``name.safetensors``. Without it, nothing is written.
         save_every: seconds between two writings of it; it is also written after each try and at the end.
         device: where to compute; ``None`` for the best there is. The model stays there.
-        accelerator: an ``accelerate.Accelerator`` to train on several GPUs. Each process works on its share of the
-            rows of every batch, so that the result is that of one process, up to rounding.
+        accelerator: an ``accelerate.Accelerator`` to train on several GPUs; ``None`` makes one where ``accelerate
+            launch`` or ``torchrun`` has started the process. Each process works on its share of the rows of every
+            batch, so that the result is that of one process, up to rounding. The first one writes the checkpoint, and
+            all of them read it.
         progress: show a bar while it runs.
 
     Returns:
@@ -136,6 +147,10 @@ def fit(
         raise ValueError(f"say how long, by 1 or more epochs or steps, not epochs={epochs!r} and steps={steps!r}")
     if patience is not None and valid is None:
         raise ValueError(f"patience={patience!r} waits for a better loss on valid=..., and there is none")
+    if accumulate < 1 or (carry and accumulate > 1):
+        kept = "; carry=True needs whole batches" * carry
+        raise ValueError(f"a batch is cut into 1 or more parts, not accumulate={accumulate!r}{kept}")
+    accelerator = accelerator or _launched(precision, device)
     device = accelerator.device if accelerator else choose_device(device)
     number, processes = (accelerator.process_index, accelerator.num_processes) if accelerator else (0, 1)
     autocast = accelerator.autocast if accelerator else _autocast(precision, device)
@@ -143,17 +158,18 @@ def fit(
     optimizer = adamw(model.to(device), lr, weight_decay)
     settings = {
         "steps": steps, "lr": lr, "warmup": warmup, "weight_decay": weight_decay, "clip": clip, "every": every,
-        "patience": patience, "carry": carry, "seed": seed, "processes": processes,
+        "patience": patience, "carry": carry, "seed": seed, "processes": processes, "accumulate": accumulate,
     }  # fmt: skip
     run = Run(model, optimizer, History())
     if checkpoint and Path(checkpoint).exists():
         run.load(checkpoint, settings)
+    _agree(run.step, accelerator)
     quiet = not progress or number > 0 or bool(os.environ.get("TQDM_DISABLE"))  # which tqdm.notebook overlooks
-    trained, stepper = accelerator.prepare(model, optimizer) if accelerator else (model, optimizer)
     saved = monotonic()
     model.train()
     with (
         _own_randomness(device),
+        _prepared(model, optimizer, accelerator, compile) as (trained, stepper, whole),
         tqdm(total=steps, initial=run.step, leave=False, disable=quiet) as bar,
     ):
         for batch, last in _stream(batches, run.epoch, run.batch):
@@ -162,18 +178,22 @@ def fit(
             rate = learning_rate(run.step, steps, lr, warmup)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            batch, weight = _share(batch, number, processes)
             if carry:
                 batch = batch | {"state": run.state and tuple(part[number] for part in run.state)}
             _seed(device, seed, run.step * processes + number)  # a step's randomness needs no history
 
-            with autocast():
-                output = trained(**_to(batch, device))
-            loss = output.loss * weight
             optimizer.zero_grad()
-            accelerator.backward(loss) if accelerator else loss.backward()
+            total = 0.0
+            for n in range(accumulate):
+                part, weight = _share(batch, number + processes * n, processes * accumulate)
+                with nullcontext() if n == accumulate - 1 else whole():
+                    with autocast():
+                        output = trained(**_to(part, device))
+                    loss = output.loss * (weight * processes)  # processes are averaged, and parts added up
+                    accelerator.backward(loss) if accelerator else loss.backward()
+                total = total + loss.detach()
             norm = nn.utils.clip_grad_norm_(model.parameters(), math.inf if clip is None else clip).item()
-            value = _mean(loss.detach(), accelerator)
+            value = _mean(total, accelerator)
             if not (math.isfinite(value) and math.isfinite(norm)):
                 raise FloatingPointError(
                     f"step {run.step + 1}: the loss is {value} and its gradient {norm} long, at a learning rate of "
@@ -188,7 +208,7 @@ def fit(
                 run.state = [_gather(part.detach(), accelerator) for part in output.state]
             tried = valid is not None and (run.step == steps or (last if every is None else run.step % every == 0))
             if tried:
-                result = evaluate(model, valid, carry=carry, device=device)
+                result = _first(evaluate(model, valid, carry=carry, device=device), accelerator)
                 run.grade(result, keep=patience is not None)
             if checkpoint and number == 0 and (tried or run.step == steps or monotonic() - saved >= save_every):
                 run.save(checkpoint, settings)
@@ -282,14 +302,89 @@ def _counted(batch):
     return len(next(iter(batch.values()))) if targets is None else (targets != -100).sum().item()
 
 
-def _share(batch, number, processes):
-    """The rows of one process, and what their mean loss weighs in the mean over all processes."""
-    if processes == 1:
+def _share(batch, number, parts):
+    """The rows of one part of a batch, and what its loss weighs in the sum over all parts."""
+    if parts == 1:
         return batch, 1
-    mine = {k: v[number::processes] if torch.is_tensor(v) else v for k, v in batch.items()}
-    if not len(next(v for v in mine.values() if torch.is_tensor(v))):  # fewer rows than processes
+    mine = {k: v[number::parts] if torch.is_tensor(v) else v for k, v in batch.items()}
+    if not len(next(v for v in mine.values() if torch.is_tensor(v))):  # fewer rows than parts
         return {k: v[:1] if torch.is_tensor(v) else v for k, v in batch.items()}, 0
-    return mine, processes * _counted(mine) / _counted(batch)
+    if batch.get("counts") is not None:  # the model has divided by the counts of the whole batch
+        return mine, 1
+    return mine, _counted(mine) / max(1, _counted(batch))
+
+
+# --- several processes ---
+
+_ALONE = ContextVar("alone", default=False)
+
+
+@contextmanager
+def alone():
+    """Inside, ``fit`` trains in this process alone, even if it was started together with others."""
+    token = _ALONE.set(True)
+    try:
+        yield
+    finally:
+        _ALONE.reset(token)
+
+
+def first_process():
+    """Whether this process is the only one, or the first of those that ``accelerate launch`` or torchrun started."""
+    return int(os.environ.get("RANK", 0)) == 0
+
+
+def part():
+    """Let the processes go their own ways: nothing is trained together any more."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def _launched(precision, device):
+    """An Accelerator, where this process was started to train together with others; else ``None``."""
+    wanted = os.environ.get("ACCELERATE_MIXED_PRECISION")
+    if _ALONE.get() or (int(os.environ.get("WORLD_SIZE", 1)) == 1 and wanted is None):
+        return None
+    try:
+        from accelerate import Accelerator
+    except ImportError:
+        raise ImportError("several processes need accelerate: pip install lmcourse[gpus]") from None
+    if precision is not None or wanted is None:
+        narrow = _autocast(precision, choose_device(device)) is not nullcontext
+        wanted = "bf16" if narrow else "no"
+    if wanted not in ("bf16", "no"):
+        raise ValueError(f"mixed precision is 'bf16' or 'no', not {wanted!r}")
+    accelerator = Accelerator(cpu=device is not None and choose_device(device).type == "cpu", mixed_precision=wanted)
+    accelerator.gradient_accumulation_steps = 1  # fit adds up by itself
+    return accelerator
+
+
+@contextmanager
+def _prepared(model, optimizer, accelerator, compile):
+    """What is called, what takes the step, and a function: within its context gradients stay in their process."""
+    trained, stepper = accelerator.prepare(model, optimizer) if accelerator else (model, optimizer)
+    try:
+        whole = partial(accelerator.no_sync, trained) if accelerator else nullcontext
+        yield torch.compile(trained) if compile else trained, stepper, whole
+    finally:
+        if accelerator:
+            accelerator.unwrap_model(trained, keep_fp32_wrapper=False)  # the model is as it was before
+
+
+def _agree(step, accelerator):
+    if accelerator:
+        steps = accelerator.gather(torch.tensor([step], device=accelerator.device)).tolist()
+        if len(set(steps)) > 1:
+            raise ValueError(f"the processes go on from steps {steps}: the checkpoint has to lie where all can read it")
+
+
+def _first(result, accelerator):
+    """What the first process found: the others might differ in the last digit, and stop at another step."""
+    if accelerator and accelerator.num_processes > 1:
+        from accelerate.utils import broadcast_object_list
+
+        return broadcast_object_list([result])[0]
+    return result
 
 
 def _mean(loss, accelerator):

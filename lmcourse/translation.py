@@ -14,7 +14,7 @@ import torch
 from lmcourse import text, world
 from lmcourse.metrics import bleu, proportion_interval
 from lmcourse.seq2seq import Decoder, Encoder, Seq2Seq, TextFront
-from lmcourse.tasks import Recipe, System, TextCodec, seeded
+from lmcourse.tasks import HOW, Recipe, System, TextCodec, seeded
 from lmcourse.text import Vocabulary
 from lmcourse.training import fit
 from lmcourse.world import english_text, korean_text
@@ -127,12 +127,12 @@ def learn(direction, records, epochs, lr=4e-3, batch=64, seed=0, build=build, se
         seed: of the first weights and of the order.
         build: makes the untrained system of its settings; chapters 06 and 08 have others.
         settings_for: makes the settings, called as ``settings_for(direction, records, **options)``.
-        options: ``checkpoint``, ``progress`` and ``device`` go to ``fit``, all others to :func:`settings_for`.
+        options: those of ``lmcourse.tasks.HOW`` go to ``fit``, all others to :func:`settings_for`.
 
     Returns:
         The :class:`~lmcourse.tasks.System`, its settings, and the :class:`~lmcourse.training.History`.
     """
-    rest = {name: options.pop(name) for name in ("checkpoint", "progress", "device") if name in options}
+    rest = {name: options.pop(name) for name in HOW if name in options}
     settings = settings_for(direction, records, **options)
     with seeded(seed):
         system = build(settings)
@@ -388,12 +388,12 @@ def recipe(direction, build=build, how="", settings_for=settings_for, small=SMAL
         small: options to try it out with.
     """
 
-    def train(quick=False, seed=0, checkpoint=None, progress=True, device=None):
+    def train(quick=False, seed=0, **how):
         """Train as for the system that comes with the package; ``quick`` takes little data."""
         records = training_records(2000 if quick else 80_000)
         system, settings, _ = learn(
             direction, records, epochs=2 if quick else EPOCHS, seed=seed, build=build, settings_for=settings_for,
-            checkpoint=checkpoint, progress=progress, device=device, **(small if quick else options),
+            **how, **(small if quick else options),
         )  # fmt: skip
         return system, settings
 

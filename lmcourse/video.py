@@ -249,7 +249,7 @@ def build(settings):
     return System(Seq2Seq(encoder, decoder), source, target, max_length=30)
 
 
-def _train(quick=False, seed=0, checkpoint=None, progress=True, device=None, language="en"):
+def _train(quick=False, seed=0, language="en", **how):
     """Every epoch draws and renders clips that were never shown before."""
     settings = DEFAULTS | {"language": language, "tokens": words(language)}
     steps, per_epoch = (60, 20) if quick else (12_000, 100)
@@ -260,7 +260,7 @@ def _train(quick=False, seed=0, checkpoint=None, progress=True, device=None, lan
         shown = system.encode(pairs(32 * per_epoch, f"train {seed} {epoch}", language))
         return list(system.batches(shown, 32, seed=epoch))
 
-    fit(system.model, batches, steps=steps, lr=3e-3, seed=seed, checkpoint=checkpoint, progress=progress, device=device)
+    fit(system.model, batches, steps=steps, lr=3e-3, seed=seed, **how)
     return system, settings
 
 

@@ -42,6 +42,8 @@ class WordPiece:
     """
 
     def __init__(self, tokenizer):
+        if not isinstance(tokenizer.model, tokenizers.models.WordPiece):
+            raise ValueError(f"BERT reads pieces of words, and this is a tokenizer of {type(tokenizer.model).__name__}")
         missing = [mark for mark in MARKS if tokenizer.token_to_id(mark) is None]
         if missing:
             raise ValueError(f"a vocabulary for BERT has {', '.join(MARKS)}, and this one lacks {', '.join(missing)}")
@@ -60,8 +62,9 @@ class WordPiece:
             lowercase: whether letters are made small and lose their accents. Not for Korean: without "accents" a
                 syllable falls apart into its letters.
         """
+        tokens = list(tokens)
         ids = {token: n for n, token in enumerate(tokens)}
-        if len(ids) != len(list(tokens)):
+        if len(ids) != len(tokens):
             raise ValueError("a vocabulary has each token once")
         made = tokenizers.Tokenizer(tokenizers.models.WordPiece(ids, unk_token="[UNK]"))
         _rules(made, lowercase)
@@ -79,11 +82,19 @@ class WordPiece:
 
         whole = find_file(name, "tokenizer.json", required=False)
         if whole is not None:
-            return cls(tokenizers.Tokenizer.from_file(str(whole)))
-        tokens = find_file(name, "vocab.txt").read_text(encoding="utf-8").splitlines()
+            try:
+                return cls(tokenizers.Tokenizer.from_file(str(whole)))
+            except Exception as error:  # it knows no other kind
+                raise ValueError(f"{str(whole)!r} is no tokenizer of a BERT: {error}") from None
+        text = find_file(name, "vocab.txt").read_text(encoding="utf-8")
+        tokens = text.removesuffix("\n").split("\n")  # splitlines would also split at rare characters that are tokens
         settings = find_file(name, "tokenizer_config.json", required=False)
         about = {} if settings is None else json.loads(settings.read_text(encoding="utf-8"))
-        return cls.from_vocabulary(tokens, lowercase=about.get("do_lower_case", True))
+        made = cls.from_vocabulary(tokens, lowercase=about.get("do_lower_case", True))
+        if about.get("strip_accents") is not None:
+            made.tokenizer.normalizer.strip_accents = about["strip_accents"]
+        made.tokenizer.normalizer.handle_chinese_chars = about.get("tokenize_chinese_chars", True)
+        return made
 
     def save(self, folder):
         """Write ``tokenizer.json`` and what ``transformers`` wants to know beside it."""
@@ -91,8 +102,10 @@ class WordPiece:
         folder.mkdir(parents=True, exist_ok=True)
         self.tokenizer.save(str(folder / "tokenizer.json"))
         names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), MARKS, strict=True))
-        lower = bool(getattr(self.tokenizer.normalizer, "lowercase", False))
-        about = {"tokenizer_class": "BertTokenizer", "do_lower_case": lower, **names}
+        rules = {"do_lower_case": "lowercase", "strip_accents": "strip_accents"}
+        rules |= {"tokenize_chinese_chars": "handle_chinese_chars"}
+        about = {theirs: getattr(self.tokenizer.normalizer, ours, None) for theirs, ours in rules.items()}
+        about = {"tokenizer_class": "BertTokenizer", **about, **names}
         (folder / "tokenizer_config.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
     @property
@@ -132,6 +145,8 @@ class WordPiece:
     def decode(self, ids, marks=False):
         """The text of some ids. WordPiece forgets where there was no space: it comes back as it would be typed."""
         ids = ids.tolist() if hasattr(ids, "tolist") else list(ids)
+        if wrong := [n for n in ids if not 0 <= n < len(self)]:
+            raise IndexError(f"there is no id {wrong[0]}: the vocabulary has {len(self)}, from 0")
         return self.tokenizer.decode(ids, skip_special_tokens=not marks)
 
 
@@ -155,14 +170,22 @@ def train_wordpiece(texts, size, lowercase=False):
     """
     if isinstance(texts, str):
         raise TypeError(f"train_wordpiece needs many texts, not the one string {texts[:40]!r}")
-    tokenizer = tokenizers.Tokenizer(
-        tokenizers.models.WordPiece({mark: n for n, mark in enumerate(MARKS)}, unk_token="[UNK]")
-    )
+    texts = texts if callable(texts) else list(texts).__iter__
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token="[UNK]"))
     _rules(tokenizer, lowercase)
+    words = set()
+    for text in texts():
+        whole = tokenizer.normalizer.normalize_str(text)
+        words.update(word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(whole))
+    if not words:
+        raise ValueError("there is no word in these texts to learn from")
+    # of pairs that are equally frequent the library joins that with lower numbers, which without this are of any order
+    letters = [f"##{letter}" for letter in sorted({letter for word in words for letter in word[1:]})]
     trainer = tokenizers.trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=list(MARKS), min_frequency=2, show_progress=False
+        vocab_size=size, special_tokens=[*MARKS, *letters], min_frequency=2, show_progress=False
     )
-    tokenizer.train_from_iterator(texts() if callable(texts) else texts, trainer)
+    tokenizer.train_from_iterator(texts(), trainer)
     if tokenizer.get_vocab_size() > size:
         raise ValueError(f"{size} tokens are too few: the letters and marks alone are {tokenizer.get_vocab_size()}")
-    return WordPiece(tokenizer)
+    found = tokenizer.get_vocab()
+    return WordPiece.from_vocabulary(sorted(found, key=found.get), lowercase)

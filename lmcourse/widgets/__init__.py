@@ -8,6 +8,7 @@ from lmcourse.widgets.attention import AttentionExplorer
 from lmcourse.widgets.chat import ChatBox
 from lmcourse.widgets.clip import ClipPlayer
 from lmcourse.widgets.context_map import ContextMap
+from lmcourse.widgets.fill_mask import FillMask, FillMaskModel, fill_mask_model
 from lmcourse.widgets.next_word import NextWordExplorer, NextWordTable, next_word_table
 from lmcourse.widgets.qkv import QKVExplorer
 from lmcourse.widgets.recurrent import RecurrentExplorer, RecurrentModel, recurrent_model
@@ -22,6 +23,8 @@ __all__ = [
     "ChatBox",
     "ClipPlayer",
     "ContextMap",
+    "FillMask",
+    "FillMaskModel",
     "NextWordExplorer",
     "NextWordTable",
     "QKVExplorer",
@@ -31,6 +34,7 @@ __all__ = [
     "TransformerModel",
     "TranslationExplorer",
     "TranslationModel",
+    "fill_mask_model",
     "next_word_table",
     "recurrent_model",
     "transformer_model",

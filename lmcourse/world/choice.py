@@ -14,7 +14,8 @@ class Choice:
     word, 배, in Korean.
     """
 
-    def __init__(self, weights: dict, look=None):
+    def __init__(self, weights: dict, look=None, about: str = ""):
+        self.about = about  # what it decides, where the options do not tell
         total = sum(weights.values())
         self.items = [item for item, w in weights.items() if w > 0]
         self.p = {item: weights[item] / total for item in self.items}
@@ -34,7 +35,7 @@ class Choice:
 
 
 class Dice:
-    """Draws options by a random number generator. (The tests put an enumeration of all draws in its place.)"""
+    """Draws options by a random number generator."""
 
     def __init__(self, random):
         self.random = random
@@ -42,6 +43,48 @@ class Dice:
     def pick(self, choice: Choice):
         i = bisect(choice.cumulative, self.random())
         return choice.items[min(i, len(choice.items) - 1)]
+
+
+class NoOption(Exception):
+    """A draw has no option that :class:`Every` should try."""
+
+
+class Every(Dice):
+    """In place of dice: runs a program once for each sequence of draws, with the probability of the sequence."""
+
+    def __init__(self):
+        self.script = []  # the index and the options of each draw
+
+    def options(self, choice: Choice) -> list:
+        """The options to be tried; where there are none, the program ends without a result."""
+        return choice.items
+
+    def runs(self, program):
+        """The results of ``program(dice)``, each with its probability."""
+        while True:
+            self.at, self.p = 0, 1.0
+            try:
+                result = program(self)
+            except NoOption:
+                pass
+            else:
+                yield result, self.p
+            while self.script and self.script[-1][0] + 1 == len(self.script[-1][1]):
+                self.script.pop()
+            if not self.script:
+                return
+            self.script[-1][0] += 1
+
+    def pick(self, choice: Choice):
+        if self.at == len(self.script):
+            options = self.options(choice)
+            if not options:
+                raise NoOption
+            self.script.append([0, options])
+        index, options = self.script[self.at]
+        self.at += 1
+        self.p *= choice.p[options[index]]
+        return options[index]
 
 
 def look(language: str, item) -> str:
@@ -54,9 +97,9 @@ def look_noun(language: str, noun) -> str:
     return noun.ko if language == "ko" else f"{noun.en}/{noun.number}"
 
 
-def yes(p: float) -> Choice:
+def yes(p: float, about: str = "") -> Choice:
     """A choice between True (probability ``p``) and False."""
-    return Choice({True: p, False: 1 - p})
+    return Choice({True: p, False: 1 - p}, about=about)
 
 
 def zipf(items) -> dict:

@@ -7,7 +7,6 @@ probability of a text given the story is the sum over the few plans that read th
 language's own choices of style. That is how the entropy of the language is known exactly.
 """
 
-from dataclasses import replace
 from functools import cached_property
 
 from .choice import LANGUAGES, Choice, Dice, remembered, yes, zipf
@@ -71,26 +70,43 @@ class Law(Words):
 
     def draw(self, dice: Dice, state: State) -> tuple[Plan, State]:
         """Draw the next sentence's plan, and what the one after it will depend on."""
-        if state.position == 0:
-            return self._opening(dice, state)
-        kind = dice.pick(self.kinds(state))
-        return {
+        kind = dice.pick(self.kinds(state)) if state.position else "opening"
+        plan = {
             "event": self._event, "feeling": self._feeling, "list": self._list, "exist": self._exist,
             "relative": self._relative, "animal": self._animal, "judge": self._judge, "new day": self._new_day,
+            "opening": self._opening,
         }[kind](dice, state)  # fmt: skip
+        return plan, self.after(plan, state)
+
+    def after(self, plan: Plan, state: State) -> State:
+        """What the sentence after this one depends on."""
+        kind, day, topic, cast, thing = plan.kind, state.day, state.topic, state.cast, state.thing
+        if kind == "opening":
+            day = plan.day
+        elif kind == "new day":
+            day, topic, thing = plan.day, (), None
+        elif kind == "judge":
+            thing = None
+        elif kind not in ("exist", "animal"):
+            topic = plan.subject
+            agent = plan.clause[1] if kind == "relative" else None
+            met = dict.fromkeys((*topic, plan.person, plan.speaker, plan.recipient, plan.companion, agent, *cast))
+            met.pop(None, None)
+            cast = tuple(met)[:4]
+        if plan.speaker and plan.speaker.honorific and plan.noun.kind == "words":
+            thing = None  # 그 말 is no way to speak of an elder's words, 말씀
+        elif kind == "event" and plan.thing == "new" and self.leaves_thing(plan.frame, plan.noun, plan.honorific):
+            thing = plan.noun
+        return State(state.position + 1, plan.tense, day, plan.weather, topic, cast, thing)
 
     TENSES = Choice({"past": 0.7, "present": 0.15, "future": 0.15})
 
     def _opening(self, dice, state):
         tense, day, weather = dice.pick(self.TENSES), dice.pick(self.weekday), dice.pick(self.first_weather)
-        plan = Plan("opening", tense, weather, day)
-        return plan, State(1, tense, day, weather)
+        return Plan("opening", tense, weather, day)
 
     def _new_day(self, dice, state):
-        weather, day = dice.pick(self.next_weather[state.weather]), (state.day + 1) % 7
-        return Plan("new day", state.tense, weather, day), State(
-            state.position + 1, state.tense, day, weather, (), state.cast
-        )
+        return Plan("new day", state.tense, dice.pick(self.next_weather[state.weather]), (state.day + 1) % 7)
 
     def _pair_possible(self, state: State) -> bool:
         return len(state.topic) == 1 and state.topic[0].name
@@ -118,60 +134,43 @@ class Law(Words):
             p += kinds["cast"] * self.one_of(others).p[subject[0]]
         return p
 
-    @staticmethod
-    def _after(state: State, topic, met=(), thing: Noun | None = None) -> State:
-        seen = tuple(dict.fromkeys((*topic, *met, *state.cast)))[:4]
-        return replace(state, position=state.position + 1, topic=topic, cast=seen, thing=thing)
-
     def _event(self, dice, state):
         subject, same = self._subject(dice, state)
-        honorific = len(subject) == 1 and subject[0].honorific
         frame = dice.pick(self.frame_choice("h", state.weather, state.tense))
         d: dict = {}
-        d["negative"] = "n" in frame.flags and dice.pick(self._yes(self.P_NEGATIVE))
+        d["negative"] = "n" in frame.flags and dice.pick(self._yes(self.P_NEGATIVE, "negative"))
         because = 0.0 if d["negative"] else self.p_because(frame, state)
-        d["because"] = bool(because) and dice.pick(self._yes(because))
-        met = []
+        d["because"] = bool(because) and dice.pick(self._yes(because, "because"))
         if frame.objects == "person":
             d["person"] = dice.pick(self.someone(subject, "y" in frame.flags))
-            met.append(d["person"])
         elif frame.objects.startswith("@"):
             d["place"] = dice.pick(self.place(frame.objects[1:], state.weather in ("rain", "snow")))
         elif frame.objects:
             self._thing(dice, state, frame, subject, d)
             if "w" in frame.flags and d["thing"] == "new":
                 d["speaker"] = dice.pick(self.speaker(subject))
-                met.append(d["speaker"])
         if "d" in frame.flags:
             d["recipient"] = dice.pick(self.someone(subject))
-            met.append(d["recipient"])
         p = self.options(frame, state, d["negative"], d["because"])
-        if p["place"] and dice.pick(self._yes(p["place"])):
+        if p["place"] and dice.pick(self._yes(p["place"], "place")):
             d["place"] = dice.pick(self.place(frame.places, state.weather in ("rain", "snow")))
-        if p["time"] and dice.pick(self._yes(p["time"])):
+        if p["time"] and dice.pick(self._yes(p["time"], "time")):
             d["time"] = dice.pick(self.time)
-        if p["companion"] and dice.pick(self._yes(p["companion"])):
+        if p["companion"] and dice.pick(self._yes(p["companion"], "companion")):
             d["companion"] = dice.pick(self.someone(subject))
-            met.append(d["companion"])
-        if p["adverb"] and "companion" not in d and dice.pick(self._yes(p["adverb"])):
+        if p["adverb"] and "companion" not in d and dice.pick(self._yes(p["adverb"], "adverb")):
             d["adverb"] = dice.pick(self.adverb(frame.adverbs))
-        if self._then_possible(state, d["because"]):
-            d["then"] = dice.pick(self._yes(self.P_THEN))
-        thing = state.thing
-        if "speaker" in d and d["speaker"].honorific and d["noun"].kind == "words":
-            thing = None  # 그 말 is no way to speak of an elder's words, 말씀
-        elif d.get("thing") == "new" and self.leaves_thing(frame, d["noun"], honorific):
-            thing = d["noun"]
-        return Plan("event", state.tense, state.weather, subject=subject, same=same, frame=frame, **d), self._after(
-            state, subject, met, thing
-        )
+        if self.then_possible(state, d["because"]):
+            d["then"] = dice.pick(self._yes(self.P_THEN, "then"))
+        return Plan("event", state.tense, state.weather, subject=subject, same=same, frame=frame, **d)
 
-    def _then_possible(self, state: State, because: bool) -> bool:
+    def then_possible(self, state: State, because: bool) -> bool:
+        """Whether a sentence may begin with "then"."""
         return bool(state.topic) and state.tense != "present" and not because
 
     @remembered
-    def _yes(self, p: float) -> Choice:
-        return yes(p)
+    def _yes(self, p: float, about: str = "") -> Choice:
+        return yes(p, about)
 
     @cached_property
     def _return(self) -> Choice:
@@ -206,7 +205,7 @@ class Law(Words):
 
     @remembered
     def _modifiers(self, attribute: float, clause: float) -> Choice:
-        return Choice({"": 1 - attribute - clause, "attribute": attribute, "clause": clause})
+        return Choice({"": 1 - attribute - clause, "attribute": attribute, "clause": clause}, about="modifier")
 
     def _core_event(self, language: str, plan: Plan, state: State) -> float:
         """The probability of all events that read like this one in a language, given its subject."""
@@ -262,7 +261,7 @@ class Law(Words):
                 f.adverbs and self.adverb(f.adverbs),
             )
             total += p
-        if self._then_possible(state, plan.because):
+        if self.then_possible(state, plan.because):
             total *= self.P_THEN if plan.then else 1 - self.P_THEN
         return total
 
@@ -288,7 +287,7 @@ class Law(Words):
     DEGREES = Choice({"": 0.6, "very": 0.22, "really": 0.18})
 
     def _predicate(self, dice, choice: Choice) -> dict:
-        negative = dice.pick(self._yes(self.P_NEGATIVE))
+        negative = dice.pick(self._yes(self.P_NEGATIVE, "negative"))
         return {
             "predicate": dice.pick(choice),
             "negative": negative,
@@ -301,41 +300,28 @@ class Law(Words):
 
     def _feeling(self, dice, state):
         subject, same = self._subject(dice, state)
-        plan = Plan(
-            "feeling",
-            state.tense,
-            state.weather,
-            subject=subject,
-            same=same,
-            **self._predicate(dice, self.feelings),
-        )
-        return plan, self._after(state, subject, (), state.thing)
+        said = self._predicate(dice, self.feelings)
+        return Plan("feeling", state.tense, state.weather, subject=subject, same=same, **said)
 
     def _judge(self, dice, state):
-        plan = Plan(
-            "judge",
-            state.tense,
-            state.weather,
-            noun=state.thing,
-            **self._predicate(dice, self.judgements[state.thing.kind]),
-        )
-        return plan, replace(state, position=state.position + 1, thing=None)
+        said = self._predicate(dice, self.judgements[state.thing.kind])
+        return Plan("judge", state.tense, state.weather, noun=state.thing, **said)
 
     def enumeration(self, dice: Dice, length: int) -> Plan:
         """A sentence that lists ``length`` things, in the past, by itself: its weather and its tense are no choices."""
-        return self._list(dice, State(1, "past", 0, "sunny"), length)[0]
+        return self._list(dice, State(1, "past", 0, "sunny"), length)
 
     def _list(self, dice, state, length=None):
         subject, same = self._subject(dice, state)
         frame = dice.pick(self.listing if length is None else self.listing_of(length))
         left = zipf(self.pools[frame.key])
         items: list[Noun] = []
-        while left and (len(items) < (length or 2) or length is None and dice.pick(self._yes(self.keep_on))):
-            items.append(dice.pick(Choice(left)))
+        while left and (len(items) < (length or 2) or length is None and dice.pick(self._yes(self.keep_on, "more"))):
+            items.append(dice.pick(Choice(left, about="item")))
             del left[items[-1]]
         wet = state.weather in ("rain", "snow")
-        place = dice.pick(self.place(frame.places, wet)) if dice.pick(self._yes(self.P_PLACE)) else None
-        plan = Plan(
+        place = dice.pick(self.place(frame.places, wet)) if dice.pick(self._yes(self.P_PLACE, "place")) else None
+        return Plan(
             "list",
             state.tense,
             state.weather,
@@ -345,7 +331,6 @@ class Law(Words):
             items=tuple(items),
             place=place,
         )
-        return plan, self._after(state, subject, (), state.thing)
 
     def _p_list(self, language: str, plan: Plan, state: State) -> float:
         left = zipf(self.pools[plan.frame.key])
@@ -365,20 +350,18 @@ class Law(Words):
     def _exist(self, dice, state):
         animal, many = dice.pick(self.animals), dice.pick(self._yes(0.4))
         place = dice.pick(self.place("wild", state.weather in ("rain", "snow")))
-        attribute = dice.pick(self.attributes["animal"]) if dice.pick(self._yes(0.3)) else None
-        plan = Plan("exist", state.tense, state.weather, animal=animal, many=many, place=place, attribute=attribute)
-        return plan, replace(state, position=state.position + 1)
+        attribute = dice.pick(self.attributes["animal"]) if dice.pick(self._yes(0.3, "attribute")) else None
+        return Plan("exist", state.tense, state.weather, animal=animal, many=many, place=place, attribute=attribute)
 
     def _animal(self, dice, state):
         animal, many = dice.pick(self.animals), dice.pick(self._yes(0.4))
         frame = dice.pick(self.frame_choice(self.diets[animal.ko], state.weather, state.tense))
         d: dict = {"noun": dice.pick(self.slot(frame)), "thing": "new"} if frame.objects else {}
-        if frame.places and dice.pick(self._yes(self.P_PLACE)):
+        if frame.places and dice.pick(self._yes(self.P_PLACE, "place")):
             d["place"] = dice.pick(self.place("wild", state.weather in ("rain", "snow")))
-        if frame.adverbs and dice.pick(self._yes(self.P_ADVERB)):
+        if frame.adverbs and dice.pick(self._yes(self.P_ADVERB, "adverb")):
             d["adverb"] = dice.pick(self.adverb(frame.adverbs))
-        plan = Plan("animal", state.tense, state.weather, animal=animal, many=many, frame=frame, **d)
-        return plan, replace(state, position=state.position + 1)
+        return Plan("animal", state.tense, state.weather, animal=animal, many=many, frame=frame, **d)
 
     def _p_animal(self, language: str, plan: Plan, state: State) -> float:
         total = 0.0
@@ -402,7 +385,7 @@ class Law(Words):
         place = None
         if dice.pick(self._yes(0.35)):
             place = dice.pick(self.place("meet", state.weather in ("rain", "snow")))
-        plan = Plan(
+        return Plan(
             "relative",
             state.tense,
             state.weather,
@@ -410,7 +393,6 @@ class Law(Words):
             clause=(verb, agent, place),
             **self._predicate(dice, self.feelings),
         )
-        return plan, self._after(state, (head,), (agent,), state.thing)
 
     def probability(self, language: str, plan: Plan, state: State) -> float:
         """The probability, given the story so far, of all plans that read like this one in ``language``.

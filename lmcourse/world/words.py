@@ -274,7 +274,7 @@ class Words:
             weights["judge"] = 0.22
         if new_day:
             weights["new day"] = 0.07
-        return Choice(weights)
+        return Choice(weights, about="kind")
 
     @remembered
     def subject_kinds(self, topic: bool, cast: bool, pair: bool) -> Choice:
