@@ -50,8 +50,8 @@ def mask_tokens(ids, may, vocab_size, mask, generator, share=0.15, kept=0.1, ran
 def pairs(documents, longest, generator, next_sentence=True, short=0.1, torn=0.5):
     """Pairs of texts from documents: each document is cut into stretches, and each stretch into two parts.
 
-    For half of the pairs the second part is replaced by one from another document. It begins at the same number of
-    sentences from the beginning, so that nothing but what it says tells it from the right one.
+    Half of the pairs are torn: the second part is replaced by that of another document with as many sentences before
+    and behind the cut, the next longer one, so that nothing but what it says tells it from the right one.
 
     Args:
         documents: lists of sentences, each a list of ids.
@@ -60,7 +60,7 @@ def pairs(documents, longest, generator, next_sentence=True, short=0.1, torn=0.5
         generator: a ``torch.Generator``.
         next_sentence: whether there are second parts. Without, a text is the whole stretch.
         short: the share of stretches of which only some sentences in a row are taken, so that short texts are read too.
-        torn: the share of pairs whose second part comes from elsewhere.
+        torn: the share of pairs that are torn. A stretch that has no equal in another document stays whole.
 
     Returns:
         A list of triples: the first part and the second as lists of ids (the second is empty without
@@ -69,7 +69,11 @@ def pairs(documents, longest, generator, next_sentence=True, short=0.1, torn=0.5
     room, least = longest - 3, 2 if next_sentence else 1
     if room < 2:
         raise ValueError(f"a pair has three marks and at least two tokens, which is more than longest={longest!r}")
-    stretches = [s for document in documents for s in _stretches(document, room) if len(s) >= least]
+    stretches, owners = [], []
+    for owner, document in enumerate(documents):
+        found = [s for s in _stretches(document, room) if len(s) >= least]
+        stretches += found
+        owners += [owner] * len(found)
     count = len(stretches)
     if count < least:
         raise ValueError(f"there are {count} stretches of {least} or more sentences, too few to learn from")
@@ -85,14 +89,19 @@ def pairs(documents, longest, generator, next_sentence=True, short=0.1, torn=0.5
         stretches[n] = stretches[n][start : start + least + size]
     if not next_sentence:
         return [(sum(s, []), [], 0) for s in stretches]
-    cuts, others = below(*[len(s) - 1 for s in stretches]), below(*[count - 1] * count)
+    cuts = [1 + cut for cut in below(*[len(s) - 1 for s in stretches])]
+    parts = [(sum(s[:cut], []), sum(s[cut:], [])) for s, cut in zip(stretches, cuts, strict=True)]
     elsewhere = (torch.rand(count, generator=generator) < torn).tolist()
-    found = []
-    for n, (stretch, cut) in enumerate(zip(stretches, cuts, strict=True)):
-        other = stretches[(n + 1 + others[n]) % count] if elsewhere[n] else stretch
-        first = sum(stretch[: cut + 1], [])
-        second = sum(other[min(cut + 1, len(other) - 1) :], [])
-        found.append((first, second[: room - len(first)], int(elsewhere[n])))
+    equals = {}  # stretches with as many sentences before and behind the cut, the shortest second part first
+    for n in sorted(range(count), key=lambda n: len(parts[n][1])):
+        equals.setdefault((cuts[n], len(stretches[n])), []).append(n)
+    found = [None] * count
+    for some in equals.values():
+        for place, n in enumerate(some):
+            around = (some[(place + step) % len(some)] for step in range(1, len(some)))
+            other = next((m for m in around if owners[m] != owners[n]), n) if elsewhere[n] else n
+            first, second = parts[n][0], parts[other][1]
+            found[n] = first, second[: room - len(first)], int(other != n)
     return found
 
 
