@@ -76,10 +76,7 @@ class OwnBert:
     def rows(self, documents, generator, **options):
         """Rows of pairs. Few documents are laid out several times, to be masked in several ways."""
         length = self.model.config.longest
-        try:
-            made = pairs(documents, length, generator, **options)
-        except ValueError:  # there is not enough to tear pairs apart
-            made = pairs(documents, length, generator, **options | {"next_sentence": False})
+        made = pairs(documents, length, generator, **options)
         again = math.ceil(2_000 / sum(len(first) + len(second) for first, second, _ in made))
         return pack(made * again, length, self.tokenizer)
 
@@ -129,7 +126,9 @@ def _keep(system, settings, folder, name):
 def _grade(system, quick=False):
     """Masked words and next sentences in the documents that were held out."""
     held_out = range(system.learned, len(system.text))[: 20 if quick else GRADED]
-    found = system.grade(system.text.documents(held_out))
+    documents = system.text.documents(held_out)
+    judged = sum(len(document) > 1 for document in documents) > 1  # else no pair can be torn
+    found = system.grade(documents, next_sentence=judged)
     figures = {"text": system.text.counts | {"held out": len(system.text) - system.learned, "graded": len(held_out)}}
     figures |= {"loss": found["bits"] * math.log(2), "accuracy": found["accuracy"], "masked": found["masked"]}
     figures |= {"next sentence": found.get("follows"), "pairs": found.get("pairs", 0)}

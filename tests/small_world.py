@@ -47,12 +47,14 @@ def tiny():
     words = cut_down()
     words.NAMES = {"m": "민수=Minsu", "f": "서연=Seoyeon"}
     words.ELDERS, words.ROLES = {"f": "할머니=Grandmother"}, {"m": "", "f": "배우=actor"}
-    words.NOUNS |= {"fruit": "배=pear 사과=apple", "goods": "유리잔=glasses+", "bought": "배=boat", "animal": "고양이=cat"}
-    words.NOUNS |= dict.fromkeys(("dish", "baked", "vegetable", "grocery", "tool", "clothes", "footwear", "handwear"), "")
+    words.NOUNS |= dict.fromkeys(("text", "drink", "flower", "bought", "goods"), "")
+    words.NOUNS |= {"headwear": "모자=hat", "gift": "모자=hat", "animal": "고양이=cat"}
+    words.TIMES = "밤=at night"
     words.DIETS = {"m": "고양이"}
     words.ADVERBS = {letter: "다시=again" for letter in lexicon.ADVERBS} | {"A": "혼자=alone"}
-    words.PLACES = dict.fromkeys(lexicon.PLACES, "집=at:home 공원^=in:the park")
-    keep = {"eat", "buy", "headwear", "stroll", "meet", "give", "listen", "lap"}
+    words.PLACES = dict.fromkeys(lexicon.PLACES, "집=at:home") | {"open": "집=at:home 공원^=in:the park"}
+    words.ATTRIBUTES, words.RELATIVE_VERBS = {"fruit": "달=sweet", "animal": "작=small"}, {"headwear": "사=buy"}
+    keep = {"buy", "headwear", "stroll", "meet", "give", "lap"}
     lines = lexicon.FRAMES.strip().splitlines()
     words.FRAMES = "\n".join(line for line in lines if line.split("|")[0].strip() in keep)
     return words

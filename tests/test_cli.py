@@ -9,11 +9,11 @@ import sys
 import pytest
 import torch
 from safetensors.torch import load_file
+from test_corpus import many
 
 from lmcourse import cli, own_bert, tasks
 from lmcourse.bert import BertForPreTraining
 from lmcourse.wordpiece import WordPiece
-from test_corpus import many
 
 TINY = {
     "shape": {"width": 8, "layers": 1, "heads": 2, "hidden": 16, "longest": 48, "dropout": 0.0},

@@ -3,16 +3,20 @@
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from lmcourse import training
+from lmcourse import pretraining, training
+from lmcourse.bert import BertConfig, BertForPreTraining
 from lmcourse.language_model import Output
+from lmcourse.pretraining import pack, pairs
 from lmcourse.rnn import LanguageModel
 from lmcourse.text import windows
 from lmcourse.training import History, adamw, evaluate, fit, learning_rate, load
@@ -533,7 +537,6 @@ if accelerator.is_main_process:
 def test_two_processes_do_the_work_of_one(tmp_path):
     pytest.importorskip("accelerate")
     import accelerate
-    from safetensors import safe_open
 
     path = str(tmp_path / "two.safetensors")
     code = SCRIPT.format(tests=os.path.dirname(__file__), path=path)
@@ -564,6 +567,157 @@ def test_two_processes_do_the_work_of_one(tmp_path):
     assert losses == pytest.approx([entry["loss"] for entry in history], rel=1e-5)
     for name, weight in one.state_dict().items():
         assert torch.allclose(weight, two[name], atol=1e-5), name
+
+
+# --- batches cut into parts: BERT, whose loss is two means ---
+
+
+def bert_batches(epoch):
+    """Two batches of 5 rows and one of 1, with pairs that are judged: an epoch has 3 steps."""
+    from types import SimpleNamespace
+
+    marks = SimpleNamespace(pad=0, cls=2, sep=3)
+    generator = torch.Generator().manual_seed(epoch)
+    documents = [torch.randint(5, 30, (4, 3), generator=generator).tolist() for _ in range(24)]
+    rows = pack(pairs(documents, 16, generator), 36, marks)
+    rows = type(rows)(*(part[:11] for part in rows))
+    assert len(rows.ids) == 11
+
+    class Tokenizer:
+        mask = 4
+
+        def __len__(self):
+            return 30
+
+    return pretraining.batches(rows, 5, Tokenizer(), generator)
+
+
+def bert(seed=0, dropout=0.0):
+    torch.manual_seed(seed)
+    return BertForPreTraining(BertConfig(30, 8, 2, 2, 16, longest=36, dropout=dropout, std=0.1))
+
+
+def close(one, two, atol=1e-5):
+    for (name, a), b in zip(one.state_dict().items(), two.state_dict().values(), strict=True):
+        assert torch.allclose(a, b, atol=atol), (name, (a - b).abs().max())
+
+
+@pytest.mark.parametrize("accumulate", [2, 4, 7])
+def test_parts_of_a_batch_add_up_to_it(accumulate):
+    whole, parts = bert(), bert()
+    one = fit(whole, bert_batches, steps=7, **QUIET)
+    two = fit(parts, bert_batches, steps=7, accumulate=accumulate, **QUIET)
+    assert [e["loss"] for e in two] == pytest.approx([e["loss"] for e in one], rel=1e-5)
+    assert [e["norm"] for e in two] == pytest.approx([e["norm"] for e in one], rel=1e-4)
+    close(whole, parts)
+    assert not same_weights(whole, bert())
+
+
+def test_parts_weigh_by_their_targets():
+    whole, parts = (language_model(dropout=0.0).double() for _ in range(2))
+    one = fit(whole, lambda epoch: UNEVEN, epochs=1, **QUIET)
+    two = fit(parts, lambda epoch: UNEVEN, epochs=1, accumulate=2, **QUIET)
+    assert [e["loss"] for e in two] == pytest.approx([e["loss"] for e in one], rel=1e-10)
+    close(whole, parts, 1e-9)
+
+
+def test_a_run_in_parts_goes_on_where_it_stopped(monkeypatch, tmp_path):
+    options = {"steps": 8, "accumulate": 3, "save_every": 0, **QUIET}
+    whole, path = bert(dropout=0.2), tmp_path / "run.safetensors"
+    history = fit(whole, bert_batches, **options)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt(patch, 5, KeyboardInterrupt())
+        fit(bert(dropout=0.2), bert_batches, checkpoint=path, **options)
+    model = bert(seed=3, dropout=0.2)
+    assert fit(model, bert_batches, checkpoint=path, **options) == history and same_weights(model, whole)
+    with pytest.raises(ValueError, match="accumulate=3, not 2"):
+        fit(bert(), bert_batches, checkpoint=path, **options | {"accumulate": 2})
+
+
+@pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="torch.compile needs a C++ compiler")
+def test_compiled_code_computes_the_same(tmp_path):
+    plain, path = Line(0.5), tmp_path / "run.safetensors"
+    compiled = Line(0.5)
+    options = {"steps": 4, "lr": 0.1, **QUIET}
+    one = fit(plain, lambda epoch: [LINE], **options)
+    two = fit(compiled, lambda epoch: [LINE], compile=True, checkpoint=path, **options)
+    assert [e["loss"] for e in two] == pytest.approx([e["loss"] for e in one], abs=1e-5)
+    assert "model.slope" in load_file(path), "a checkpoint has the plain names"
+    assert fit(Line(), lambda epoch: [LINE], checkpoint=path, **options) == two
+
+
+TOGETHER = """
+import sys
+sys.path.insert(0, {tests!r})
+from test_training import *
+torch.set_num_threads(1)
+out, options = {path!r}, dict(steps=8, accumulate=2, save_every=0, valid=bert_batches, every=3, progress=False)
+if sys.argv[1] == "whole":
+    model = bert()
+    history = fit(model, bert_batches, **options)
+else:
+    model, real, calls = bert(seed=int(sys.argv[1] == "again")), torch.optim.AdamW.step, []
+    if sys.argv[1] == "broken":
+        def step(self, *args, **more):
+            calls.append(1)
+            if len(calls) == 6:
+                sys.exit(0)
+            return real(self, *args, **more)
+        torch.optim.AdamW.step = step
+    history = fit(model, bert_batches, checkpoint=out + ".checkpoint", **options)
+if first_process():
+    save_file(model.state_dict(), out + "." + sys.argv[1], {{"losses": json.dumps([e["loss"] for e in history])}})
+"""
+
+
+def together(code, argument, port):
+    """Two processes, as torchrun starts them."""
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    return [
+        subprocess.Popen(
+            [sys.executable, "-c", code, argument], env=os.environ | shared | {"RANK": n, "LOCAL_RANK": n},
+            stderr=subprocess.PIPE, text=True,
+        )
+        for n in "01"
+    ]  # fmt: skip
+
+
+def finish(runs):
+    errors = [run.communicate(timeout=180)[1] for run in runs]
+    assert not any(run.returncode for run in runs), "\n".join(errors)
+
+
+def test_processes_find_together_by_themselves(tmp_path):
+    """BERT on two processes, whole and interrupted, is BERT on one; nobody hands an accelerator on."""
+    pytest.importorskip("accelerate")
+    path = str(tmp_path / "run")
+    code = TOGETHER.format(tests=os.path.dirname(__file__), path=path)
+    runs = together(code, "whole", 29573), together(code, "broken", 29574)
+    one = bert()
+    history = fit(one, bert_batches, steps=8, valid=bert_batches, every=3, **QUIET)
+    for run in runs:
+        finish(run)
+    assert len(load(bert(), f"{path}.checkpoint")) == 5 and not os.path.exists(f"{path}.broken")
+    finish(together(code, "again", 29575))
+    whole, again = (load_file(f"{path}.{name}") for name in ("whole", "again"))
+    assert all(torch.equal(whole[name], again[name]) for name in whole), "a resumed run is the unbroken run"
+    for name, weight in one.state_dict().items():
+        assert torch.allclose(weight, whole[name], atol=1e-5), name
+    with safe_open(f"{path}.again", "pt") as file:
+        assert json.loads(file.metadata()["losses"]) == pytest.approx([e["loss"] for e in history], rel=1e-5)
+
+
+def test_one_launched_process_is_one_process(monkeypatch):
+    pytest.importorskip("accelerate")
+    plain, launched, alone = (language_model() for _ in range(3))
+    history = fit(plain, batches, epochs=1, **QUIET)
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
+    assert fit(launched, batches, epochs=1, **QUIET) == history and same_weights(plain, launched)
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "fp16")
+    with pytest.raises(ValueError, match="mixed precision is 'bf16' or 'no', not 'fp16'"):
+        fit(language_model(), batches, epochs=1, **QUIET)
+    with training.alone():
+        assert fit(alone, batches, epochs=1, **QUIET) == history and same_weights(plain, alone)
 
 
 # --- what the reader sees ---
@@ -598,6 +752,8 @@ def test_the_bar_can_be_switched_off(capsys, monkeypatch):
         (ValueError, {"epochs": 0}, "epochs=0 and steps=None"),
         (ValueError, {"steps": -3}, "steps=-3"),
         (ValueError, {"steps": 1, "patience": 2}, "patience=2 waits"),
+        (ValueError, {"steps": 1, "accumulate": 0}, "1 or more parts, not accumulate=0$"),
+        (ValueError, {"steps": 1, "accumulate": 2, "carry": True}, "accumulate=2; carry=True needs whole batches"),
         (ValueError, {"steps": 1, "warmup": 100}, "from 0 to 1, not 100"),
         (ValueError, {"steps": 1, "precision": "float16"}, "not 'float16'"),
         (ValueError, {"steps": 1, "device": "tpu"}, "'tpu' is no device"),

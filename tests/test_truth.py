@@ -79,12 +79,79 @@ def by_listing(language, story, place, tokenize):
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-@pytest.mark.parametrize("number", range(6))
-def test_equal_to_a_list_of_all_stories(language, number):
-    story = world._story(LAW, number, "truth")
-    for place in range(len(story)):
-        for tokenize in TOKENIZERS:
-            want = by_listing(language, story, place, tokenize)
-            got = truth.masked(story, place, language, tokenize, LAW)
-            for i, (a, b) in enumerate(zip(want, got, strict=True)):
+@pytest.mark.parametrize(
+    "number, place, length",
+    [(0, 0, 2), (1, 1, 3), (2, 1, 3), (3, 1, 3), (3, 2, 3), (4, 0, 1), (5, 1, 3), (6, 1, 2), (13, 2, 3), (24, 2, 3)],
+)
+def test_equal_to_a_list_of_all_stories(language, number, place, length):
+    story = world._story(LAW, number, "truth")[:length]
+    for tokenize in TOKENIZERS:
+        want = by_listing(language, story, place, tokenize)
+        got = truth.masked(story, place, language, tokenize, LAW)
+        for i, (a, b) in enumerate(zip(want, got, strict=True)):
+            if (language, length) == ("ko", 1):  # the register is open, and the list above has but one
+                assert set(a) <= set(b)
+            else:
                 assert b == pytest.approx(a, abs=1e-10), (story, place, i)
+
+
+def test_a_story_of_one_sentence_leaves_the_register_open():
+    story = next(s for s in (world._story(LAW, n, "register") for n in range(99)) if s[0].tense == "past")[:1]
+    texts = {}
+    for (plan, _), p in Every().runs(lambda dice: LAW.draw(dice, State())):
+        for register, q in korean_text.REGISTERS.p.items():
+            for text, style in wordings("ko", plan, register).items():
+                texts[text] = texts.get(text, 0.0) + p * q * style
+    assert math.fsum(texts.values()) == pytest.approx(1)
+    found = truth.alternatives(story, 0, "ko", LAW)
+    assert found == pytest.approx({text: texts[text] / texts[story[0].ko] for text in found})
+    assert {text for text in texts if text.split()[:-1] == story[0].ko.split()[:-1]} <= set(found)
+    assert texts[story[0].ko] == pytest.approx(2 ** -story[0].bits_ko)
+
+
+@pytest.mark.parametrize("language, unit", [("en", "word"), ("ko", "syllable")])
+def test_calibrated_in_the_whole_world(language, unit):
+    """What is said to have probability p comes true so often: the mean of p(true) is the mean of the sum of p**2."""
+    n = surplus = variance = gaps = 0
+    for number in range(4):
+        story = world.generate(8 * (number + 1), seed="calibration")[-8:]
+        for place, record in enumerate(story):
+            tokens = split(getattr(record, language), unit)
+            for token, p in zip(tokens, truth.masked(story, place, language, lambda t: split(t, unit)), strict=True):
+                assert math.fsum(p.values()) == pytest.approx(1) and p[token] > 0
+                square = sum(q**2 for q in p.values())
+                n, surplus, gaps = n + 1, surplus + p[token] - square, gaps + (len(p) > 1)
+                variance += sum(q**3 for q in p.values()) - square**2
+    assert gaps > 0.05 * n
+    assert abs(surplus) < 3 * math.sqrt(variance)
+
+
+def test_a_later_pronoun_tells_who_it_was():
+    """Nobody but a woman can be whom a later "she" means."""
+    stories = (world.generate(8 * n, seed="she")[-8:] for n in range(1, 99))
+    story, place = next(
+        (s, i) for s in stories for i, r in enumerate(s[:-1])
+        if not r.plan.same and r.plan.subject and r.en.startswith(r.plan.subject[0].en + " ")
+        and s[i + 1].en.startswith("She ")
+    )  # fmt: skip
+    texts = truth.alternatives(story, place, "en")
+    law, name = world._law(), story[place].plan.subject[0].en
+    others = {p.en: p.gender for p in law.people if story[place].en.replace(name, p.en) in texts}
+    assert set(others.values()) == {"f"} and len(others) > 5
+    assert texts[story[place].en] == 1
+
+
+@pytest.mark.parametrize(
+    "story, place, language, message",
+    [
+        (slice(0, 8), 8, "en", "not 8"),
+        (slice(0, 8), -1, "en", "not -1"),
+        (slice(0, 8), 0, "fr", "not 'fr'"),
+        (slice(1, 8), 0, "en", "from its beginning"),
+        (slice(0, 9), 0, "en", "from its beginning"),
+        (slice(0, 0), 0, "en", "not 0"),
+    ],
+)
+def test_bad_input_is_named(story, place, language, message):
+    with pytest.raises(ValueError, match=message):
+        truth.alternatives(world.generate(16)[story], place, language)

@@ -108,14 +108,14 @@ def _from_the_right(word, vocabulary):
     return ids
 
 
-def _fewest(word, vocabulary):
+def _fewest(word, vocabulary, better=lambda new, old: new < old):
     best = {0: []}  # for each place up to which the word can be cut, its fewest pieces
     for end in range(1, len(word) + 1):
         for start in range(end):
             piece = ("##" if start else "") + word[start:end]
             if start in best and piece in vocabulary:
                 found = [*best[start], vocabulary[piece]]
-                if end not in best or len(found) < len(best[end]):
+                if end not in best or better(len(found), len(best[end])):
                     best[end] = found
     return best.get(len(word), [vocabulary["[UNK]"]])
 
@@ -191,7 +191,7 @@ ONE = Exercise(
             "fewest",
             "You look for the cut with the fewest pieces. WordPiece does not look ahead: the longest first piece wins, "
             "even if it costs a piece more later.",
-            (_fewest,),
+            (_fewest, lambda word, vocabulary: _fewest(word, vocabulary, lambda new, old: new <= old)),
         ),
         Mistake(
             "rest unknown",
