@@ -58,7 +58,7 @@ refresh: $(READY) ## run the notebooks and store their outputs (NOTEBOOKS=... fo
 lock: ## write constraints.txt anew from the newest of everything (make it with Python 3.11)
 	rm -rf $(VENV)-lock && $(PY) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet torch --extra-index-url $(CPU_INDEX)
-	$(VENV)-lock/bin/python -m pip install --quiet -e '.[dev,bench]'
+	$(VENV)-lock/bin/python -m pip install --quiet -e '.[dev,bench,pretrained]'
 	$(VENV)-lock/bin/python -m pip check
 	{ echo '# The versions that were tested together, written by make lock. Bounds are in pyproject.toml.'; \
 	  $(VENV)-lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt

@@ -4,10 +4,10 @@
     lmcourse train ko-en            train it, grade it, and write its weights and figures into the package
     lmcourse train ko-en --quick    the same on little data, to try it out; written to the current folder
     lmcourse train bert --preset small --data my.txt --output folder
-                                    a BERT of your own text: one sentence a line, an empty line between documents
 
-A training that was interrupted goes on where it stopped when the same command is given again. On several GPUs:
-accelerate launch --multi_gpu --num_processes 8 -m lmcourse.cli train ...
+The last makes a BERT of your own text: one sentence a line, an empty line between documents. A training that was
+interrupted goes on where it stopped when the same command is given again. On several GPUs, put ``accelerate launch
+--multi_gpu --num_processes 8 -m lmcourse.cli`` in the place of ``lmcourse``.
 """
 
 import argparse

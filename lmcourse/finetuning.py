@@ -148,7 +148,7 @@ def token_tags(system, record):
     """The label of each token of a Korean sentence: the Sejong tags of all morphemes that begin in it.
 
     배를 is two tokens, with NNG and JKO; ``##했`` has XSV+EP, for 하 and 였. A token in which no morpheme begins goes
-    on with the one before: its label is :data:`GOES_ON`.
+    on with the one before: its label is ``GOES_ON``.
 
     Args:
         system: a :class:`~lmcourse.small_bert.SmallBert` of Korean, whose tokenizer cuts.

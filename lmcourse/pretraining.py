@@ -33,7 +33,7 @@ def mask_tokens(ids, may, vocab_size, mask, generator, share=0.15, kept=0.1, ran
         first: the first id that is no mark.
 
     Returns:
-        The ids that the model is shown, and the targets: the true ids where a token was chosen, -100 elsewhere.
+        What the model is shown, and the targets, which are the true ids where a token was chosen and -100 elsewhere.
     """
     if may.shape != ids.shape or may.dtype != torch.bool:
         raise ValueError(f"may is boolean with the shape of ids {tuple(ids.shape)}, not {may.dtype} {tuple(may.shape)}")
@@ -63,8 +63,8 @@ def pairs(documents, longest, generator, next_sentence=True, short=0.1, torn=0.5
         torn: the share of pairs that are torn. A stretch that has no equal in another document stays whole.
 
     Returns:
-        A list of triples: the first part and the second as lists of ids (the second is empty without
-        ``next_sentence``), and 0 if the second follows the first, 1 if it comes from elsewhere.
+        Triples of the first part and the second as lists of ids (the second is empty without ``next_sentence``), and 0
+        if the second follows the first, 1 if it comes from elsewhere.
     """
     room, least = longest - 3, 2 if next_sentence else 1
     if room < 2:
@@ -138,7 +138,9 @@ class Rows(NamedTuple):
 
 
 def pack(pairs, length, tokenizer):
-    """Put pairs of texts side by side, so that little is padding; none ever sees another (:func:`same_document`).
+    """Put pairs of texts side by side, so that little is padding.
+
+    None ever sees another, by :func:`lmcourse.bert.same_document`.
 
     The longest come first, each into the row where it leaves the least room.
 

@@ -15,7 +15,7 @@ from lmcourse.language_model import evaluating
 from lmcourse.text import MARK
 from lmcourse.world import truth
 
-__all__ = ["Gap", "Look", "Read", "gaps", "looks", "one_by_one", "read", "relations"]
+__all__ = ["Gap", "Look", "Read", "example", "gaps", "looks", "one_by_one", "read", "relations"]
 
 UNITS = {"en": "word", "ko": "morpheme"}
 
@@ -122,11 +122,37 @@ def gaps(system, records, progress=True):
     for story in tqdm(stories.by_story(records), leave=False, disable=not progress):
         whole = read(system, story)
         guesses = one_by_one(system, whole)
-        for number, start in enumerate(whole.starts):
-            for j, right in enumerate(truth.masked(story, number, system.language, system.tokenizer.split)):
-                place = start + j
-                found.append(Gap(whole.tokens[place], number, place, right, guesses[place]))
+        for number, place, right in _truths(system, whole):
+            found.append(Gap(whole.tokens[place], number, place, right, guesses[place]))
     return found
+
+
+def _truths(system, whole):
+    """For each token of a :class:`Read`: the number of its sentence, its place, and its true distribution."""
+    for number, start in enumerate(whole.starts):
+        for j, right in enumerate(truth.masked(whole.records, number, system.language, system.tokenizer.split)):
+            yield number, start + j, right
+
+
+def example(system, story, cut=None):
+    """A story for :class:`~lmcourse.widgets.FillMask`, with the truth of each of its tokens.
+
+    Args:
+        system: a :class:`~lmcourse.small_bert.SmallBert`.
+        story: the records of one story, two or more.
+        cut: as for :func:`read`.
+
+    Returns:
+        A dict of ``text`` and ``second``, the two segments, and ``truth``, a dict from places to dicts of
+        probabilities by token.
+    """
+    whole = read(system, story, cut)
+    first = whole.segments.index(1)
+    parts = [[], []]
+    for record, start in zip(whole.records, whole.starts, strict=True):
+        parts[start >= first].append(getattr(record, system.language))
+    text, second = (" ".join(part) for part in parts)
+    return {"text": text, "second": second, "truth": {place: right for _, place, right in _truths(system, whole)}}
 
 
 class Look(NamedTuple):

@@ -1,8 +1,7 @@
 """Small BERTs that have read the stories of the world, and what the truth says of the gaps they fill (chapter 09).
 
 ``RECIPES`` has a trained one for each of the two languages. A document is a story, so a pair is its beginning and its
-continuation. :func:`against_truth` masks one token at a time and compares with the law of the world, which knows the
-probability of everything that could stand there.
+continuation. :mod:`lmcourse.reading` compares what they say with what the world knows.
 """
 
 import math
@@ -21,7 +20,7 @@ from lmcourse.text import MARK
 from lmcourse.training import fit
 from lmcourse.wordpiece import MARKS, WordPiece
 
-__all__ = ["RECIPES", "SHAPE", "SmallBert", "build", "pretrain", "settings_for"]
+__all__ = ["RECIPES", "SHAPE", "SmallBert", "build", "pretrain", "settings_for", "vocabulary"]
 
 SHAPE = {
     "width": 64, "layers": 3, "heads": 4, "hidden": 256, "longest": 128, "dropout": 0.0, "std": 0.05,
@@ -153,7 +152,7 @@ def vocabulary(records, language, least=3):
 
 
 def settings_for(records, language, **shape):
-    """The settings of a small BERT: the :func:`vocabulary` of the stories, and :data:`SHAPE` with changes."""
+    """The settings of a small BERT: the :func:`vocabulary` of the stories, and ``SHAPE`` with changes."""
     return {"language": language, "tokens": vocabulary(records, language), **SHAPE, **shape}
 
 

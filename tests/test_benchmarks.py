@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -272,3 +273,73 @@ def test_the_benchmark_of_the_transformer_runs(transformer_bench):
             assert sum(row["right"] for row in r[part]["by_length"]) == 20 * r[part]["right"]
     sizes = [r["parameters"] for r in result["translation"]]
     assert len(sizes) == 2 and sizes[0] == pytest.approx(sizes[1], rel=0.1)
+
+
+# --- BERT ---
+
+
+@pytest.fixture
+def bert_bench(one_thread):
+    from benchmarks import bert
+
+    return bert
+
+
+@pytest.mark.parametrize("shortest", [None, 4])
+def test_packed_texts_are_the_padded_ones(bert_bench, shortest):
+    padded, packed = bert_bench.texts(bert_bench.TINY, 9, 16, shortest)
+    assert padded["ids"].shape == padded["targets"].shape == padded["mask"].shape == (9, 16)
+    assert padded["mask"].all() == (shortest is None) and padded["mask"].any(1).all()
+    assert (len(packed["ids"]) == 9) is (shortest is None)
+    found = []
+    for ids, targets, documents in zip(packed["ids"], packed["targets"], packed["documents"], strict=True):
+        for n in range(1, int(documents.max()) + 1):
+            found.append((ids[documents == n].tolist(), targets[documents == n].tolist()))
+    assert found == [
+        (ids[real].tolist(), targets[real].tolist())
+        for ids, targets, real in zip(padded["ids"], padded["targets"], padded["mask"], strict=True)
+    ]
+    assert all(ids[0] == 1 and ids[-1] == 2 for ids, _ in found)
+    masked = padded["targets"] != -100
+    assert masked.any() and not (masked & ~padded["mask"]).any()
+
+
+def test_without_the_rival_it_says_how_to_get_it(bert_bench, monkeypatch):
+    from benchmarks import Missing
+
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(Missing, match=r"transformers.*pip install"):
+        bert_bench.run(QUICK)
+
+
+def test_the_benchmark_of_bert_runs(bert_bench):
+    pytest.importorskip("transformers", reason="transformers is not installed: the extra 'pretrained' has it")
+    result = json.loads(json.dumps(bert_bench.run(QUICK)))
+    said = bert_bench.report(result)
+    assert {(r["task"], r["pass"], r["rows"]) for r in result["speed"]} == {
+        (task, way, rows)
+        for task in ("encoder", "masked words")
+        for way in ("forward", "forward and backward")
+        for rows in ("full", "mixed")
+    }
+    for r in result["speed"]:
+        names = {bert_bench.SDPA, bert_bench.EAGER, "ours"} | ({"ours, packed"} if r["rows"] == "mixed" else set())
+        assert set(r["ways"]) == names and r["ways"][bert_bench.SDPA]["ratio"] == 1
+        assert (r["filled"] == 1) is (r["rows"] == "full") and r["task"] in said
+    for r in result["cost"]["shapes"]:
+        for each in r["lengths"]:
+            assert each["counted"] == pytest.approx(each["row"], rel=1e-9)
+    assert result["gpu"] is None
+
+
+@pytest.mark.parametrize("shortest", [None, 4])
+def test_what_would_run_on_a_gpu_runs(bert_bench, shortest):
+    pytest.importorskip("transformers", reason="transformers is not installed: the extra 'pretrained' has it")
+    found = bert_bench.training(
+        bert_bench.TINY, 4, 16, shortest, torch.device("cpu"), repeats=2, compiled=False, size=64
+    )
+    assert set(found["ways"]) == {bert_bench.SDPA, bert_bench.EAGER, "ours"}
+    rivals = [t["against_best_rival"] for name, t in found["ways"].items() if name != "ours"]
+    assert max(rivals) == 1 and all(t["share"] > 0 for t in found["ways"].values())
+    result = {"speed": [], "cost": bert_bench.cost(True), "gpu": [found]}
+    assert f"{found['ways']['ours']['tokens_per_second']:,.0f}" in bert_bench.report(result)

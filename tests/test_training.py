@@ -593,11 +593,12 @@ def bert_batches(epoch):
 
 
 def bert(seed=0, dropout=0.0):
+    """In double precision: Adam makes steps of rounding errors where the true gradient is 0, as at biases of keys."""
     torch.manual_seed(seed)
-    return BertForPreTraining(BertConfig(30, 8, 2, 2, 16, longest=36, dropout=dropout, std=0.1))
+    return BertForPreTraining(BertConfig(30, 8, 2, 2, 16, longest=36, dropout=dropout, std=0.1)).double()
 
 
-def close(one, two, atol=1e-5):
+def close(one, two, atol=1e-8):
     for (name, a), b in zip(one.state_dict().items(), two.state_dict().values(), strict=True):
         assert torch.allclose(a, b, atol=atol), (name, (a - b).abs().max())
 
@@ -607,8 +608,8 @@ def test_parts_of_a_batch_add_up_to_it(accumulate):
     whole, parts = bert(), bert()
     one = fit(whole, bert_batches, steps=7, **QUIET)
     two = fit(parts, bert_batches, steps=7, accumulate=accumulate, **QUIET)
-    assert [e["loss"] for e in two] == pytest.approx([e["loss"] for e in one], rel=1e-5)
-    assert [e["norm"] for e in two] == pytest.approx([e["norm"] for e in one], rel=1e-4)
+    assert [e["loss"] for e in two] == pytest.approx([e["loss"] for e in one], rel=1e-9)
+    assert [e["norm"] for e in two] == pytest.approx([e["norm"] for e in one], rel=1e-9)
     close(whole, parts)
     assert not same_weights(whole, bert())
 
@@ -618,7 +619,7 @@ def test_parts_weigh_by_their_targets():
     one = fit(whole, lambda epoch: UNEVEN, epochs=1, **QUIET)
     two = fit(parts, lambda epoch: UNEVEN, epochs=1, accumulate=2, **QUIET)
     assert [e["loss"] for e in two] == pytest.approx([e["loss"] for e in one], rel=1e-10)
-    close(whole, parts, 1e-9)
+    close(whole, parts)
 
 
 def test_a_run_in_parts_goes_on_where_it_stopped(monkeypatch, tmp_path):
@@ -665,7 +666,7 @@ else:
             return real(self, *args, **more)
         torch.optim.AdamW.step = step
     history = fit(model, bert_batches, checkpoint=out + ".checkpoint", **options)
-if first_process():
+if training.first_process():
     save_file(model.state_dict(), out + "." + sys.argv[1], {{"losses": json.dumps([e["loss"] for e in history])}})
 """
 
@@ -702,9 +703,9 @@ def test_processes_find_together_by_themselves(tmp_path):
     whole, again = (load_file(f"{path}.{name}") for name in ("whole", "again"))
     assert all(torch.equal(whole[name], again[name]) for name in whole), "a resumed run is the unbroken run"
     for name, weight in one.state_dict().items():
-        assert torch.allclose(weight, whole[name], atol=1e-5), name
+        assert torch.allclose(weight, whole[name], atol=1e-8), name
     with safe_open(f"{path}.again", "pt") as file:
-        assert json.loads(file.metadata()["losses"]) == pytest.approx([e["loss"] for e in history], rel=1e-5)
+        assert json.loads(file.metadata()["losses"]) == pytest.approx([e["loss"] for e in history], rel=1e-9)
 
 
 def test_one_launched_process_is_one_process(monkeypatch):

@@ -130,7 +130,7 @@ const LEAST = 0.03; // of what is true and not among the candidates of the model
 
 /**
  * The rows of the comparison: the likeliest tokens of the model, what else is likely in truth, and what is hidden. {id, p,
- * rank, truth: p or null where it is not known, below: then it is less than this}.
+ * rank, truth: p, or null where it is not known}.
  */
 export function candidatesOf(logs, most, hidden = null, truth = null) {
   const ranked = rank(logs.map(Math.exp));
@@ -138,10 +138,10 @@ export function candidatesOf(logs, most, hidden = null, truth = null) {
   const ids = ranked.slice(0, most);
   for (const [id, p] of known) if (p >= LEAST && !ids.includes(id)) ids.push(id);
   if (hidden !== null && !ids.includes(hidden)) ids.push(hidden);
-  const below = truth?.rest ? Math.min(truth.rest, ...known.values()) : 0;
+  const unlisted = truth?.whole ? 0 : null; // what is possible and a candidate is listed
   return ids.map((id) => {
-    const found = known.get(id) ?? (truth && id === hidden ? truth.own : truth && !below ? 0 : null);
-    return { id, p: Math.exp(logs[id]), rank: ranked.indexOf(id) + 1, truth: found, below };
+    const found = known.get(id) ?? (truth && id === hidden ? truth.own : unlisted);
+    return { id, p: Math.exp(logs[id]), rank: ranked.indexOf(id) + 1, truth: found };
   });
 }
 
@@ -149,54 +149,54 @@ export function candidatesOf(logs, most, hidden = null, truth = null) {
 
 const STRINGS = {
   en: {
-    try: "Try", a: "Story so far", b: "Next sentence", bEmpty: "may be empty", type: "Type some sentences",
+    try: "Try", a: "Story so far", b: "What comes next", bEmpty: "may be empty", type: "Type some sentences",
     stray: (w) => `Unknown to the network, which reads [UNK] there: ${w}`, long: (n) => `The network has room for less: the last ${n} tokens of a text are not read.`,
     empty: "Nothing to read yet. Type a text above, or take an example.", loading: "The network is being unpacked.",
     old: "This browser cannot unpack the network; a newer one can.",
     reads: "What BERT reads", readsHint: "press a token to hide it behind [MASK], once more to show it",
-    row: ["A", "B"], rowSaid: ["Segment A: the story so far", "Segment B: the next sentence"],
-    turn: "One mask at each place in turn", off: "Take all masks off", undo: "Undo", reset: "Start over",
+    row: ["A", "B"], rowSaid: ["Segment A: the story so far", "Segment B: what comes next"],
+    turn: "Mask each token in turn", off: "Take all masks off", undo: "Undo", reset: "Start over",
     token: (w, n) => `${w}, token ${n}`, masked: "masked", shownBelow: "candidates below", part: "goes on within the word",
     working: (n, of) => `Masking one token after the other: ${n} of ${of}`,
     total: (bits, mean) => `Surprise when each token alone is hidden: ${bits} bits in all, ${mean} per token.`,
-    totalTruth: (n, a, b) => `On the ${n} tokens where the truth is known: model ${a}, truth ${b} bits.`,
+    totalTruth: (n, a, b) => `On the ${n === 1 ? "one token" : `${n} tokens`} where the truth is known: model ${a}, truth ${b} bits.`,
     bits: (n) => `${n} bits`, modelBits: (n) => `model ${n} bits`, truthBits: (n) => `truth ${n} bits`,
-    few: "0", many: "8 bits or more", model: "model", truth: "truth", surprise: "surprise",
+    few: "0", many: "8 bits or more", both: "above the model’s, below the truth’s", model: "model", truth: "truth", surprise: "surprise",
     hidden: "Hidden here", typed: "What could stand here?", hiddenMark: "hidden word", rank: (n) => `rank ${n}`,
     candidates: "Candidates. Press one to put it into the text.", hint: "press one to put it in",
     rest: (a, b) => `All others: model ${a}${b === null ? "" : `, truth ${b}`}`,
     put: (w) => `Put in ${w}`, was: (w) => `“${w}” is now in the text.`,
     sure: "How unsure", sureHint: "0 bits is certain, 1 bit a toss of a coin, each bit more doubles the choice",
     cost: (w, a, b) => `“${w}” surprises the model by ${a} bits${b === null ? "" : ` and the truth by ${b}`}.`,
-    verdict: "Does B follow A?", follows: (p) => `${p} yes`, elsewhere: "B comes from elsewhere", comes: "B follows A",
-    noSecond: "Type a next sentence to ask that.", none: "No token is hidden. Press one above to see what BERT puts there.",
+    verdict: "Does B follow A?", follows: (p) => `${p} yes`, elsewhere: "no, from elsewhere", comes: "yes, it follows",
+    noSecond: "Type what comes next to ask that.", none: "No token is hidden. Press one above to see what BERT puts there.",
     notWorld: "The truth is known for sentences of the world only, and this text was changed.",
     notWorldBack: "Back to the example", notHere: "For this token the truth is not known.",
     notAlone: "The truth is known where one token alone is hidden.",
     says: (w) => `The model says ${w}.`, truly: (w) => `The truth: ${w}.`, shows: (w) => `${w} is masked.`, judged: (p) => `That B follows A: ${p}.`,
   },
   ko: {
-    try: "예", a: "지금까지의 이야기", b: "다음 문장", bEmpty: "비워도 됩니다", type: "문장을 써 보세요",
+    try: "예", a: "지금까지의 이야기", b: "이어지는 글", bEmpty: "비워도 됩니다", type: "문장을 써 보세요",
     stray: (w) => `신경망이 몰라서 [UNK]로 읽는 단어: ${w}`, long: (n) => `자리가 모자라 마지막 토큰 ${n}개는 읽지 않습니다.`,
     empty: "아직 읽을 것이 없습니다. 위에 글을 쓰거나 예를 골라 보세요.", loading: "신경망을 푸는 중입니다.",
     old: "이 브라우저는 신경망을 풀지 못합니다. 더 새로운 브라우저에서는 됩니다.",
     reads: "BERT가 읽는 것", readsHint: "토큰을 누르면 [MASK]로 가려지고, 다시 누르면 드러납니다",
-    row: ["A", "B"], rowSaid: ["조각 A: 지금까지의 이야기", "조각 B: 다음 문장"],
+    row: ["A", "B"], rowSaid: ["조각 A: 지금까지의 이야기", "조각 B: 이어지는 글"],
     turn: "한 자리씩 차례로 가리기", off: "모두 드러내기", undo: "되돌리기", reset: "처음부터",
     token: (w, n) => `${w}, ${n}번 토큰`, masked: "가려짐", shownBelow: "아래에 후보", part: "단어 안에서 이어짐",
     working: (n, of) => `토큰을 하나씩 가려 보는 중: ${of}개 가운데 ${n}개`,
     total: (bits, mean) => `토큰을 하나씩 가렸을 때의 놀람: 모두 ${bits}비트, 토큰마다 ${mean}비트.`,
     totalTruth: (n, a, b) => `참값을 아는 토큰 ${n}개에서: 모델 ${a}비트, 참값 ${b}비트.`,
     bits: (n) => `${n}비트`, modelBits: (n) => `모델 ${n}비트`, truthBits: (n) => `참값 ${n}비트`,
-    few: "0", many: "8비트 이상", model: "모델", truth: "참값", surprise: "놀람",
+    few: "0", many: "8비트 이상", both: "위는 모델, 아래는 참값", model: "모델", truth: "참값", surprise: "놀람",
     hidden: "가려진 말", typed: "여기에 무엇이 올까?", hiddenMark: "가려진 말", rank: (n) => `${n}위`,
     candidates: "후보. 누르면 글에 들어갑니다.", hint: "누르면 글에 들어갑니다",
     rest: (a, b) => `나머지 모두: 모델 ${a}${b === null ? "" : `, 참값 ${b}`}`,
     put: (w) => `${w} 넣기`, was: (w) => `글에 “${w}” 넣었습니다.`,
     sure: "얼마나 모르나", sureHint: "0비트면 확실하고, 1비트면 동전 던지기이며, 1비트마다 고를 것이 두 배가 됩니다",
     cost: (w, a, b) => `“${w}”의 놀람: 모델 ${a}비트${b === null ? "" : `, 참값 ${b}비트`}.`,
-    verdict: "B는 A 다음에 올까?", follows: (p) => `그렇다 ${p}`, elsewhere: "B는 다른 데서 왔다", comes: "B는 A 다음이다",
-    noSecond: "다음 문장을 쓰면 답이 나옵니다.", none: "가려진 토큰이 없습니다. 위에서 하나를 누르면 BERT가 거기에 무엇을 넣는지 보입니다.",
+    verdict: "B는 A 다음에 올까?", follows: (p) => `그렇다 ${p}`, elsewhere: "아니다, 다른 데서 왔다", comes: "그렇다, 다음에 온다",
+    noSecond: "이어지는 글을 쓰면 답이 나옵니다.", none: "가려진 토큰이 없습니다. 위에서 하나를 누르면 BERT가 거기에 무엇을 넣는지 보입니다.",
     notWorld: "참값은 이 세계의 문장에서만 알 수 있는데, 글이 바뀌었습니다.",
     notWorldBack: "예로 돌아가기", notHere: "이 토큰의 참값은 모릅니다.",
     notAlone: "참값은 토큰 하나만 가렸을 때 알 수 있습니다.",
@@ -413,7 +413,8 @@ function render({ model, el }) {
     read();
   }));
   const readingNote = h("p", { className: "lmf-note" });
-  const scale = h("p", { className: "lmf-legend" }, T.surprise, h("span", {}, T.few, h("i", { className: "lmf-scale", aria: { hidden: "true" } }), T.many));
+  const both = h("span", {}, T.both);
+  const scale = h("p", { className: "lmf-legend" }, T.surprise, h("span", {}, T.few, h("i", { className: "lmf-scale", aria: { hidden: "true" } }), T.many), both);
 
   const title = h("h4");
   const list = h("ol", { className: "lmf-candidates", aria: { label: T.candidates } });
@@ -486,6 +487,7 @@ function render({ model, el }) {
     }
     oneStop(buttons(), 0);
     scale.hidden = !model.get("reading");
+    both.hidden = ![...elements.keys()].some(truthOf);
     turn.setAttribute("aria-pressed", String(model.get("reading")));
     allOff.setAttribute("aria-disabled", String(!now.some((place) => !isTyped(place))));
     undo.setAttribute("aria-disabled", String(!kept));
@@ -546,20 +548,19 @@ function render({ model, el }) {
     const found = candidatesOf(logs, SHOWN, hidden, truth);
     const top = Math.max(...found.flatMap(({ p, truth: q }) => [p, q ?? 0]));
     const held = list.contains(document.activeElement) ? [...list.querySelectorAll("button")].indexOf(document.activeElement) : -1;
-    list.replaceChildren(...found.map(({ id, p, rank: n, truth: q, below }) => {
+    list.replaceChildren(...found.map(({ id, p, rank: n, truth: q }) => {
       const tracks = h("span", { className: "lmf-tracks", aria: { hidden: "true" } }, h("i", { className: "lmf-of-model" }));
       tracks.firstChild.style.setProperty("--p", p / top);
-      if (truth) {
+      if (q !== null) {
         tracks.append(h("i", { className: "lmf-of-truth" }));
-        tracks.lastChild.style.setProperty("--p", (q ?? 0) / top);
+        tracks.lastChild.style.setProperty("--p", q / top);
       }
       const values = h("span", { className: "lmf-values" }, h("span", {}, percent(p)));
-      const truly = q === null ? `<${percent(below).replace(/^</, "")}` : percent(q);
-      if (truth) values.append(h("span", {}, truly));
+      if (q !== null) values.append(h("span", {}, percent(q)));
       const mark = id === hidden ? [h("small", {}, n > SHOWN ? `${T.hiddenMark}, ${T.rank(n)}` : T.hiddenMark)] : [];
       const row = h("button", { type: "button", className: `lmf-candidate${id === hidden ? " lmf-right" : ""}`, tabIndex: -1 },
         h("span", { className: "lmf-name" }, name(id), ...mark), tracks, values);
-      const spoken = [T.put(bare(net.tokens[id])), `${T.model} ${percent(p)}`, ...(truth ? [`${T.truth} ${truly}`] : []), ...(mark.length ? [T.hiddenMark] : [])];
+      const spoken = [T.put(bare(net.tokens[id])), `${T.model} ${percent(p)}`, ...(q !== null ? [`${T.truth} ${percent(q)}`] : []), ...(mark.length ? [T.hiddenMark] : [])];
       row.setAttribute("aria-label", spoken.join(", "));
       row.addEventListener("click", () => net && put(id));
       return h("li", {}, row);

@@ -18,7 +18,9 @@ __all__ = ["FillMask", "FillMaskModel", "Filled", "fill_mask_model"]
 
 LONGEST = 128  # tokens that are read
 SHOWN = 10  # candidates
-KEPT = 8  # of a true distribution
+KEPT = 8  # of a true distribution, beside what is true of the model's candidates
+NEAR = 2  # more candidates than are shown: the page may rank those differently that are equally likely
+TABLE = 8  # bits of the table of words, which is the output layer too
 MARKS = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 PAGE = "relu", "gelu"  # the activations that the page knows
 SHIPPED = "sides", "bits", "shapes", "data"
@@ -48,7 +50,7 @@ class FillMaskModel:
     Attributes:
         sides: what shapes the ``"encoder"``: ``layers``, ``heads``, ``norm_first``, ``activation``, ``positions``,
             ``eps``, and ``longest``, how many places there are.
-        bits: to how many the weights were rounded.
+        bits: to how many the weights were rounded, but for the table of words, which has 8.
         shapes: the names and shapes of the arrays, in the order of ``data``.
         data: as for :class:`~lmcourse.widgets.TransformerModel`, with the tokens in the place of the vocabularies.
     """
@@ -101,6 +103,7 @@ class FillMaskModel:
         config = BertConfig(
             *shapes["bert.words.weight"], side["layers"], side["heads"], shapes["bert.layers.0.linear1.weight"][0],
             side["longest"], shapes["bert.segments.weight"][0], 0.0, side["activation"], side["eps"],
+            positions={"learned": "absolute"}.get(side["positions"], side["positions"]),
         )  # fmt: skip
         model = BertForPreTraining(config)
         model.load_state_dict({name: torch.tensor(array).float() for name, array in self.weights.items()})
@@ -144,14 +147,47 @@ class FillMaskModel:
         import torch
 
         tokens, segments = self.cut(text, second)
-        read = [self.ids[token] for token in tokens]
-        for place in _places(masks, tokens, text):
-            read[place] = self.ids["[MASK]"]
+        states = self._states(tokens, segments, [_places(masks, tokens, text)])[0]
         with torch.no_grad():
-            states = self.network.bert(torch.tensor([read]), segments=torch.tensor([segments])).states
-            logs = self.network.fill(states)[0].double().log_softmax(-1).numpy()
-            judged = self.network.judge(states[0, 0]).double().softmax(-1)
+            logs = self.network.fill(states).double().log_softmax(-1).numpy()
+            judged = self.network.judge(states[0]).double().softmax(-1)
         return Filled(tokens, segments, logs, float(judged[0]) if segments[-1] else None)
+
+    def _states(self, tokens, segments, masked):
+        """The states of B copies, each with the tokens at other places masked: (B, T, D)."""
+        import torch
+
+        ids = torch.tensor([self.ids[token] for token in tokens]).repeat(len(masked), 1)
+        for row, places in zip(ids, masked, strict=True):
+            row[places] = self.ids["[MASK]"]
+        with torch.no_grad():
+            return self.network.bert(ids, segments=torch.tensor([segments]).expand_as(ids)).states
+
+    def one_by_one(self, text, second="", places=None):
+        """Read a text, or two, with one token at a time masked.
+
+        Args:
+            text, second: as for :meth:`run`.
+            places: B places, masked one after the other; ``None`` means all tokens but marks.
+
+        Returns:
+            A dict from each place to ln p of every token of the vocabulary there (V,).
+
+        Raises:
+            ValueError: as for :meth:`run`.
+        """
+        import torch
+
+        tokens, segments = self.cut(text, second)
+        if places is None:
+            places = [place for place, token in enumerate(tokens) if token not in MARKS[2:]]
+        places, found = _places(places, tokens, text), {}
+        for some in (places[n : n + 64] for n in range(0, len(places), 64)):
+            states = self._states(tokens, segments, [[place] for place in some])[torch.arange(len(some)), some]
+            with torch.no_grad():
+                logs = self.network.fill(states).double().log_softmax(-1).numpy()
+            found |= dict(zip(some, logs, strict=True))
+        return found
 
     def surprise(self, text, second=""):
         """How surprised the model is by each token when it alone is masked.
@@ -161,9 +197,8 @@ class FillMaskModel:
         """
         tokens, _ = self.cut(text, second)
         bits = np.full(len(tokens), np.nan)
-        for place, token in enumerate(tokens):
-            if token not in MARKS[2:]:
-                bits[place] = -self.run(text, second, [place]).logs[place, self.ids[token]] / math.log(2)
+        for place, logs in self.one_by_one(text, second).items():
+            bits[place] = -logs[self.ids[tokens[place]]] / math.log(2)
         return bits
 
 
@@ -190,13 +225,14 @@ def _places(masks, tokens, text):
 # --- from torch ---
 
 
-def fill_mask_model(model, tokenizer, bits=5):
+def fill_mask_model(model, tokenizer, bits=7):
     """Describe a trained BERT, so that a page can run it.
 
     Args:
         model: a :class:`lmcourse.bert.BertForPreTraining`.
         tokenizer: its :class:`lmcourse.wordpiece.WordPiece`, one that keeps capital letters.
-        bits: for each weight, 4 to 8: rounded to so many steps between the smallest and the largest of its row.
+        bits: for each weight, 4 to 8: rounded to so many steps between the smallest and the largest of its row. The
+            table of words keeps 8, since all else is read from it, and compared with it.
 
     Returns:
         A :class:`FillMaskModel`.
@@ -214,11 +250,14 @@ def fill_mask_model(model, tokenizer, bits=5):
     arrays = _arrays({name: as_array(name, value) for name, value in model.state_dict().items()}, config)
     side = {
         "layers": config.layers, "heads": config.heads, "norm_first": False, "activation": config.activation,
-        "positions": "learned", "eps": config.eps, "longest": len(arrays["bert.places.weight"]),
+        "positions": {"absolute": "learned"}.get(config.positions, config.positions), "eps": config.eps,
+        "longest": min(config.longest, LONGEST),
     }  # fmt: skip
     shapes = tuple((name, np.atleast_2d(array).shape) for name, array in arrays.items())
     header = json.dumps({"tokens": tokens, "shapes": shapes}, ensure_ascii=False, separators=(",", ":")).encode()
-    data = _deflated([len(header).to_bytes(4, "little") + header], _packed(arrays, 2 ** (bits - 1) - 1))
+    most = {name: 2 ** ((TABLE if name == "bert.words.weight" else bits) - 1) - 1 for name in arrays}
+    numbers = (part for name, array in arrays.items() for part in _packed({name: array}, most[name]))
+    data = _deflated([len(header).to_bytes(4, "little") + header], numbers)
     return FillMaskModel({"encoder": side}, bits, shapes, data)
 
 
@@ -254,7 +293,8 @@ def _arrays(left, config):
         take(f"{name}.bias", width)
 
     take("bert.words.weight", config.vocab_size, width)
-    arrays["bert.places.weight"] = take("bert.places.weight", config.longest, width)[:LONGEST]
+    if config.positions == "absolute":
+        arrays["bert.places.weight"] = take("bert.places.weight", config.longest, width)[:LONGEST]
     take("bert.segments.weight", config.segments, width)
     norm("bert.norm")
     for n in range(config.layers):
@@ -292,7 +332,8 @@ class FillMask(Explorer):
             sentence; or a dict of ``"text"``, ``"second"``, ``"name"`` (what its button says), ``"masks"`` (the places
             that are masked at first) and ``"truth"``. The truth has for some places the true distribution of the token
             there, given all others: a dict from tokens to probabilities that sum to 1, in which ``None`` stands for all
-            others together. The page gets the 8 likeliest of them.
+            others together. The page gets the 8 likeliest of them, and those of the model's candidates. What
+            ``lmcourse.reading.example`` makes of a story is such a dict.
         text, second: what stands in the two fields at first; ``None`` means the first example.
         masks: the places that are masked, counted from 0, which is ``[CLS]``; ``None`` means those of the example, and
             of a text without any its last word.
@@ -302,11 +343,11 @@ class FillMask(Explorer):
         language: of the buttons, ``"en"`` or ``"ko"``; empty means the language of the page.
 
     Raises:
-        ValueError: the figure would have more than 400 KB; a truth does not fit its text; there is no such place to
+        ValueError: the figure would have more than 450 KB; a truth does not fit its text; there is no such place to
             mask; or another argument is out of range.
     """
 
-    room = 400_000  # a whole network and what is true of its examples
+    room = 450_000  # a whole network and what is true of its examples
 
     network = t.Dict().tag(sync=True)
     first = t.Dict().tag(sync=True)
@@ -453,13 +494,20 @@ def _example(model, each):
     truth = each.get("truth") or {}
     if not isinstance(truth, Mapping):
         raise ValueError(f"a truth has distributions by place, not {truth!r:.80}")
-    truth = {str(_places([place], tokens, text)[0]): _distribution(model, p, tokens[place], place)
-             for place, p in truth.items()}  # fmt: skip
+    places = _places(truth, tokens, text)
+    said = model.one_by_one(text, second, places) if places else {}
+    truth = {str(place): _distribution(model, truth[place], tokens[place], place, said[place]) for place in places}
     return {"text": text, "second": second, "name": name, "masks": masks, "truth": truth}
 
 
-def _distribution(model, given, own, place):
-    """A true distribution as the page gets it: its likeliest tokens, p of what stands there, and its bits."""
+def _distribution(model, given, own, place, said):
+    """A true distribution as the page gets it, beside what the model said: ln p of each token (V,).
+
+    Returns:
+        A dict of ``top``, the likeliest tokens in truth and those of the model's candidates that are possible; ``own``,
+        p of what stands there; ``rest``, p of all others; ``bits``, the entropy; and ``whole``, whether what is not
+        among the top and a candidate of the model is impossible.
+    """
     try:
         p = {token: float(x) for token, x in dict(given).items()}
     except (TypeError, ValueError):
@@ -471,9 +519,11 @@ def _distribution(model, given, own, place):
         raise ValueError(f"the truth at place {place} has probabilities that sum to {sum(p.values()):.4f}, not to 1")
     if not p.get(own):
         raise ValueError(f"the truth at place {place} gives no probability to {own!r}, which stands there")
-    ranked = sorted((token for token in p if token is not None and p[token]), key=lambda token: -p[token])[:KEPT]
-    top = [[model.ids[token], float(f"{p[token]:.4g}")] for token in ranked]
+    ranked = sorted((token for token in p if token is not None and p[token]), key=lambda token: -p[token])
+    candidates = {model.tokens[n] for n in np.argsort(-said, kind="stable")[: SHOWN + NEAR]}
+    ranked = [token for n, token in enumerate(ranked) if n < KEPT or token in candidates]
+    top = [[model.ids[token], float(f"{p[token]:.3g}")] for token in ranked]
     rest = max(0.0, 1 - sum(p[token] for token in ranked))
     bits = -sum(x * math.log2(x) for x in p.values() if x)
     return {"top": top, "own": float(f"{p[own]:.4g}"), "rest": float(f"{rest:.3g}") if rest > 1e-6 else 0,
-            "bits": float(f"{max(bits, 0):.4g}")}  # fmt: skip
+            "bits": float(f"{max(bits, 0):.4g}"), "whole": not p.get(None)}  # fmt: skip

@@ -270,8 +270,8 @@ export function readBert(net, ids, segments) {
   const { layers, heads } = net.sides.encoder;
   const [words, places, sides] = ["words", "places", "segments"].map((name) => net.weights[`bert.${name}.weight`]);
   let rows = ids.map((id, t) => {
-    const [place, side] = [embed(places, t), embed(sides, segments[t])];
-    return Float64Array.from(embed(words, id), (v, k) => v + place[k] + side[k]);
+    const [place, side] = [places && embed(places, t), embed(sides, segments[t])]; // no table where the heads turn
+    return Float64Array.from(embed(words, id), (v, k) => v + side[k] + (place?.[k] ?? 0));
   }).map(normOf(net, "encoder", "bert.norm"));
   for (let n = 0; n < layers; n++) {
     const name = `bert.layers.${n}`;

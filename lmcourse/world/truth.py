@@ -2,9 +2,9 @@
 
 A story has the probability that its sentences have, each given those before it. To mask a word is to ask which other
 stories differ from this one there and nowhere else, and how likely each of them is. So the law draws the sentence once
-more, in every way that differs from it in little (:class:`_Redraw`), every result is put into words in every way, and
-for each text that fits, the later sentences are said once more (:class:`_Story`). They keep their text, but what they
-depend on may have changed (:class:`~lmcourse.world.plan.State`), and with it their probability: another "she" does not
+more, in every way that differs from it in little (``_Redraw``), every result is put into words in every way, and
+for each text that fits, the later sentences are said once more (``_Story``). They keep their text, but what they
+depend on may have changed (``lmcourse.world.plan.State``), and with it their probability: another "she" does not
 turn up as often, and after "the boys" nobody is "she" at all.
 """
 
@@ -270,7 +270,7 @@ class _Story:
 
 
 def _near(words: list[str], others: list[str]) -> bool:
-    """Whether two texts are equal but for one word, or for one word where the other has two."""
+    """Whether two texts are equal but for one word, or for one that the other writes as two: 그들은, 그 말은."""
     start, end, other = 0, len(words), len(others)
     if not -1 <= end - other <= 1:
         return False
@@ -278,10 +278,11 @@ def _near(words: list[str], others: list[str]) -> bool:
         start += 1
     while end > start and other > start and words[end - 1] == others[other - 1]:
         end, other = end - 1, other - 1
-    return sorted((end - start, other - start)) in ([0, 0], [1, 1], [1, 2])
+    one, two = sorted((words[start:end], others[start:other]), key=len)
+    return len(one) == len(two) <= 1 or (len(one) == 1 and len(two) == 2 and one[0].startswith(two[0]))
 
 
-def alternatives(story: list[Record], place: int, language: str, law: Law | None = None) -> dict[str, float]:
+def alternatives(story: list[Record], place: int, language: str, law=None) -> dict[str, float]:
     """What could stand in the place of a sentence of a story, with all other sentences as they are.
 
     Args:
@@ -291,8 +292,9 @@ def alternatives(story: list[Record], place: int, language: str, law: Law | None
         law: the law that drew the story, if it is not that of the world.
 
     Returns:
-        Every text that differs from the sentence in one word at most (or in a word where the other has two), with the
-        probability of the story that has it, over that of the story as it is. The sentence itself has 1.
+        Every text that differs from the sentence in one word at most, with the probability of the story that has it,
+        over that of the story as it is. The sentence itself has 1. One word may also be two that begin alike, as a
+        token may be all that differs: 그들은, 그 말은.
     """
     if language not in LANGUAGES:
         raise ValueError(f"language must be 'ko' or 'en', not {language!r}")
@@ -322,7 +324,7 @@ def alternatives(story: list[Record], place: int, language: str, law: Law | None
 
 
 def masked(
-    story: list[Record], place: int, language: str, tokenize: Callable[[str], list[str]], law: Law | None = None
+    story: list[Record], place: int, language: str, tokenize: Callable[[str], list[str]], law=None
 ) -> list[dict[str, float]]:
     """The true distribution of each token of a sentence, given all other tokens of the story.
 
@@ -331,8 +333,8 @@ def masked(
         tokenize: cuts a text into tokens. It must lose nothing: what two texts share as ``<unk>`` is no token here.
 
     Returns:
-        For each token of the sentence, the tokens that could stand in its place with their probabilities: the texts
-        with as many tokens, all others of which are equal.
+        A list with one dict for each token of the sentence, from the tokens that could stand in its place to their
+        probabilities. Only texts with as many tokens count, all others of which are equal.
     """
     texts = alternatives(story, place, language, law)
     tokens = list(tokenize(getattr(list(story)[place], language)))
