@@ -299,7 +299,7 @@ class BertForPreTraining(_Pretrained):
         masked, pairs = counts or (None, None)
         loss, _ = predict(self._ready(encoding.states[at]), self.bert.words.weight, self.bias, targets[at])
         if masked is not None:
-            loss = loss * (at.sum() / max(masked, 1))
+            loss = loss * at.sum() / max(masked, 1)  # the mean over all parts of the batch
         if follows is not None:
             first = follows != IGNORE
             judged = F.cross_entropy(self.judge(encoding.states[first]), follows[first], reduction="sum")

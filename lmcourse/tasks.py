@@ -172,8 +172,8 @@ class Recipe(NamedTuple):
         about: one sentence.
         build: a function from settings (a dict that JSON can hold) to an untrained :class:`System`.
         train: a function of ``quick``, ``seed`` and ``how`` that gives the trained system and its settings. ``how`` is
-            what ``fit`` is told about where and how: those of ``HOW``. A recipe for the reader's own text has ``data``, ``steps``
-            and ``folder`` as well.
+            what ``fit`` is told about where and how, those of ``HOW``. A recipe for the reader's own text has ``data``,
+            ``steps`` and ``folder`` as well.
         grade: a function from a system to a dict of figures.
         keep: a function (system, settings, folder, name) that writes the system, opens what it wrote, and gives that
             and the file of weights; ``None`` for :meth:`System.save` and :func:`load`.

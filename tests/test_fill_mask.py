@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from javascript import script_runner
 
-from lmcourse import world
+from lmcourse import reading, small_bert, stories, world
 from lmcourse.bert import BertConfig, BertForPreTraining
 from lmcourse.widgets import FillMask, fill_mask_model
 from lmcourse.widgets.fill_mask import SHIPPED
@@ -309,6 +309,27 @@ def test_a_long_truth_keeps_the_likeliest():
     assert made["bits"] == pytest.approx(-sum(p * math.log2(p) for p in many.values()), rel=1e-3)
 
 
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_story_of_the_world_becomes_an_example(language):
+    """Its places are those of the widget, and its truth is that of the gaps."""
+    records = world.generate(60, seed=5)
+    shape = {"width": 16, "layers": 1, "heads": 2, "hidden": 16}
+    system = small_bert.build(small_bert.settings_for(records, language, **shape))
+    story = min((each for each in stories.by_story(records) if len(each) > 3), key=lambda each: len(each))
+    model = fill_mask_model(system.model, system.tokenizer)
+    for cut in (None, len(story) - 1):
+        made, whole = reading.example(system, story, cut), reading.read(system, story, cut)
+        assert model.cut(made["text"], made["second"]) == (whole.tokens, whole.segments)
+        assert made["text"].count(".") and made["second"].endswith(getattr(story[-1], language))
+        assert all(p[whole.tokens[place]] > 0 for place, p in made["truth"].items())
+        shown = FillMask(model, [made]).examples[0]["truth"]
+        assert [int(place) for place in shown] == [n for n, t in enumerate(whole.tokens) if t not in MARKS]
+    assert made["second"] == getattr(story[-1], language)
+    made = reading.example(system, story)
+    gaps = {gap.place: gap.truth for gap in reading.gaps(system, story, progress=False)}
+    assert made["truth"] == gaps and max(map(len, gaps.values())) > 2
+
+
 def test_arguments_become_traits():
     changes = {"text": "The cat sat", "second": "a b", "masks": [2, 1], "chosen": 1, "reading": True, "verdict": False,
                "language": "ko"}  # fmt: skip
@@ -395,7 +416,7 @@ def test_few_bits_keep_the_answers():
     # The best answer is as good as the best was: some are equally likely, and which of them is first means nothing.
     p = found[0].softmax(-1)
     best = p.gather(1, found[1].argmax(-1, keepdim=True))[:, 0]
-    assert len(right) > 500 and (best >= 0.95 * p.amax(-1)).float().mean() >= 0.99
+    assert len(right) > 500 and (best >= 0.9 * p.amax(-1)).float().mean() >= 0.99
 
 
 def test_the_script_asks_nobody_and_writes_no_html():

@@ -4,7 +4,8 @@ import { button, h, hold, inLanguage, oneStop, percent, rank, roving, spelled } 
 import { linear, readTokens, readWeights, STEPS } from "./networks.js";
 import { BLANK, join, split } from "./pieces.js";
 import { inflate } from "./translator.js";
-import { fillBert, judgeBert, openBert, readBert } from "./transformers.js";
+import { ACTIVATIONS } from "./transformers.js";
+import { fillBert, judgeBert, openBert, readBert } from "./bert.js";
 
 // ---------------------------------------------------------------- text into tokens and back (tested in node)
 
@@ -161,7 +162,7 @@ const STRINGS = {
     total: (bits, mean) => `Surprise when each token alone is hidden: ${bits} bits in all, ${mean} per token.`,
     totalTruth: (n, a, b) => `On the ${n === 1 ? "one token" : `${n} tokens`} where the truth is known: model ${a}, truth ${b} bits.`,
     bits: (n) => `${n} bits`, modelBits: (n) => `model ${n} bits`, truthBits: (n) => `truth ${n} bits`,
-    few: "0", many: "8 bits or more", both: "above the model’s, below the truth’s", model: "model", truth: "truth", surprise: "surprise",
+    few: "0", many: "8 bits or more", both: "above: model, below: truth", model: "model", truth: "truth", surprise: "surprise",
     hidden: "Hidden here", typed: "What could stand here?", hiddenMark: "hidden word", rank: (n) => `rank ${n}`,
     candidates: "Candidates. Press one to put it into the text.", hint: "press one to put it in",
     rest: (a, b) => `All others: model ${a}${b === null ? "" : `, truth ${b}`}`,

@@ -170,7 +170,7 @@ def test_everything_by_keys(filler):
     second = MODEL.tokens[int(np.argsort(-MODEL.run(STORY, AFTER, [4]).logs[4], kind="stable")[1])]
     page.keyboard.press("Enter")
     assert f"“{bare(second)}” is now in the text" in filler.get_by_role("status").inner_text()
-    assert bare(second) in filler.get_by_label("Story so far").input_value()
+    assert bare(second) in filler.get_by_role("textbox", name="Story so far").input_value()
     assert page.evaluate("document.activeElement.className").startswith("lmf-token")
     filler.get_by_role("button", name="Undo").focus()
     page.keyboard.press("Enter")
@@ -180,11 +180,11 @@ def test_everything_by_keys(filler):
 def test_a_candidate_is_put_in_and_taken_back(filler):
     token(filler, TOKENS, 2).click()
     token(filler, TOKENS, 6).click()
-    filler.get_by_role("button", name="Put in dog", exact=False).click()
-    field = filler.get_by_label("Story so far")
-    assert field.input_value() == "The cats sat. dog dog ate it."
+    filler.get_by_role("button", name="Put in fish").click()
+    field = filler.get_by_role("textbox", name="Story so far")
+    assert field.input_value() == "The cats sat. fish dog ate it."
     assert "No token is hidden" in filler.inner_text()
-    assert filler.locator(".lmf-token b").all_text_contents()[5:7] == ["dog", "dog"]
+    assert filler.locator(".lmf-token b").all_text_contents()[5:7] == ["fish", "dog"]
     filler.get_by_role("button", name="Undo").click()
     assert field.input_value() == STORY
     agrees(filler, STORY, AFTER, [6], 6)
@@ -192,7 +192,7 @@ def test_a_candidate_is_put_in_and_taken_back(filler):
 
 
 def test_the_truth_is_of_the_example_only(filler):
-    field, missing = filler.get_by_label("Story so far"), filler.locator(".lmf-missing")
+    field, missing = filler.get_by_role("textbox", name="Story so far"), filler.locator(".lmf-missing")
     field.fill(f"{STORY} a")
     agrees(filler, f"{STORY} a", AFTER, [2], 2)
     assert "this text was changed" in missing.inner_text()
@@ -207,7 +207,10 @@ def test_the_truth_is_of_the_example_only(filler):
 def test_whatever_is_typed_is_read(visit, site):
     seen = visit(f"{site}/filler.html")
     filler = shown(seen)
-    first, second = filler.get_by_label("Story so far"), filler.get_by_label("What comes next")
+    first, second = (
+        filler.get_by_role("textbox", name="Story so far"),
+        filler.get_by_role("textbox", name="What comes next"),
+    )
     first.press_sequentially(" cat")  # wherever the cursor is, the mask stays at its token
     assert filler.locator(".lmf-token[aria-pressed=true]").count() == 1
     first.fill("The [MASK] ate a [MASK].")
@@ -230,7 +233,7 @@ def test_whatever_is_typed_is_read(visit, site):
         assert filler.locator(".lmf-token b").all_text_contents() == want
     assert "are not read" in filler.get_by_role("alert").inner_text()
     first.fill("The zebra sat.")
-    assert "“zebra”" in filler.get_by_role("alert").inner_text()
+    assert "zebra" in filler.get_by_role("alert").inner_text()
     second.fill("")
     first.fill("")
     assert filler.locator(".lmf-empty").get_by_text("Nothing to read yet").is_visible()
@@ -241,7 +244,7 @@ def test_whatever_is_typed_is_read(visit, site):
 
 def test_does_b_follow_a(filler):
     for second in (AFTER, "The dog.", "fish fish fish"):
-        filler.get_by_label("What comes next").fill(second)
+        filler.get_by_role("textbox", name="What comes next").fill(second)
         p = MODEL.run(STORY, second).follows
         assert filler.locator(".lmf-follows").inner_text() == f"{percent(p)} yes"
         bar, dot = (filler.locator(f".lmf-verdict{part}").bounding_box() for part in ("", " i"))
@@ -286,7 +289,7 @@ def test_it_begins_as_it_was_told(visit, site):
 def test_in_korean(visit, site):
     filler = shown(visit(f"{site}/korean_ui.html"))
     assert "아직 읽을 것이 없습니다" in filler.inner_text()
-    filler.get_by_role("button", name="친구가 밥을", exact=False).click()
+    filler.get_by_role("button", name="친구가 밥을").click()
     tokens, _ = MODEL.cut(*KOREAN)
     assert filler.locator(".lmf-token b").all_text_contents()[:3] == ["친구", "가", "밥"]
     assert filler.locator(".lmf-word").first.locator(".lmf-token").count() == 2
@@ -296,8 +299,8 @@ def test_in_korean(visit, site):
     best = [bare(MODEL.tokens[n]) for n in np.argsort(-logs, kind="stable")[:10]]
     assert filler.locator(".lmf-candidate .lmf-name b").all_text_contents()[:10] == best
     assert filler.locator(".lmf-follows").inner_text() == f"그렇다 {percent(MODEL.run(*KOREAN).follows)}"
-    filler.get_by_role("button", name="는 넣기", exact=False).click()
-    assert filler.get_by_label("지금까지의 이야기").input_value() == "친구가 밥는 먹었다."
+    filler.get_by_role("button", name="가 넣기").click()
+    assert filler.get_by_role("textbox", name="지금까지의 이야기").input_value() == "친구가 밥가 먹었다."
     filler.get_by_role("button", name="한 자리씩 차례로 가리기").click()
     filler.locator(".lmf-note").first.get_by_text("토큰을 하나씩 가렸을 때의 놀람").wait_for()
 
