@@ -354,7 +354,13 @@ def _launched(precision, device):
         wanted = "bf16" if narrow else "no"
     if wanted not in ("bf16", "no"):
         raise ValueError(f"mixed precision is 'bf16' or 'no', not {wanted!r}")
-    accelerator = Accelerator(cpu=device is not None and choose_device(device).type == "cpu", mixed_precision=wanted)
+    # Left to itself on a machine without a GPU, accelerate lets each process train alone.
+    accelerator = Accelerator(cpu=choose_device(device).type == "cpu", mixed_precision=wanted)
+    if accelerator.num_processes != int(os.environ.get("WORLD_SIZE", 1)):
+        raise ValueError(
+            f"{os.environ['WORLD_SIZE']} processes were started, and accelerate does not train together on "
+            f"device={device!r}; name another, or start one process"
+        )
     accelerator.gradient_accumulation_steps = 1  # fit adds up by itself
     return accelerator
 

@@ -699,6 +699,8 @@ def test_processes_find_together_by_themselves(tmp_path):
     for run in runs:
         finish(run)
     assert len(load(bert(), f"{path}.checkpoint")) == 5 and not os.path.exists(f"{path}.broken")
+    with pytest.raises(ValueError, match="processes=2"):  # each for itself would come to the same weights
+        fit(bert(), bert_batches, steps=8, accumulate=2, every=3, checkpoint=f"{path}.checkpoint", valid=[], **QUIET)
     finish(together(code, "again", 29575))
     whole, again = (load_file(f"{path}.{name}") for name in ("whole", "again"))
     assert all(torch.equal(whole[name], again[name]) for name in whole), "a resumed run is the unbroken run"

@@ -10,7 +10,7 @@ import pytest
 import small_book
 from checks import low_contrast, small_targets
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from test_lab import lab, opened, run  # noqa: F401 (a fixture)
+from test_lab import lab, opened, prints, run  # noqa: F401 (a fixture)
 
 # The translator of the small book with an additive score, and with weights of an old generator whose numbers numpy has
 # promised to keep: what it writes changes with where it looks.
@@ -374,8 +374,7 @@ def test_it_and_python_see_each_other(lab, visit):  # noqa: F811
         page.keyboard.press(key)
     explorer.locator(".lma-bars").first.locator(".lma-row").nth(3).click()
     assert cell.count() == 3
-    run(cell.nth(1))
-    page.get_by_text("python reads 저는 밥을 먹었다. 2 [1] both [[2, 3]]").wait_for()
+    prints(cell.nth(1), "python reads 저는 밥을 먹었다. 2 [1] both [[2, 3]]")
     run(cell.nth(2))
     page.wait_for_function("document.querySelector('.lma textarea').value === '저는 친구를 보았다.'")
     assert tokens(explorer, "query") == plain(MODEL.translate("저는 친구를 보았다.").output)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from checks import low_contrast, small_targets
 from nbformat.v4 import new_code_cell, new_notebook
-from test_lab import lab, opened, run  # noqa: F401 (lab is a fixture)
+from test_lab import lab, opened, prints, run  # noqa: F401 (lab is a fixture)
 
 from lmcourse.widgets import AttentionExplorer
 
@@ -455,8 +455,7 @@ def test_the_explorer_and_python_see_each_other(lab, visit, tmp_path_factory):  
     explorer.get_by_role("button", name="0: [CLS]").click()
     explorer.get_by_role("radio", name="lines").check(force=True)
     assert cells.count() == 3
-    run(cells.nth(1))
-    page.get_by_text("python reads 1 [0, 2] 1 [0] lines").wait_for()
+    prints(cells.nth(1), "python reads 1 [0, 2] 1 [0] lines")
     run(cells.nth(2))
     page.wait_for_function("document.querySelectorAll('.lml-query [aria-selected=true]').length === 1")
     page.wait_for_function("document.querySelectorAll('.lml-key .lml-token').length === 4")

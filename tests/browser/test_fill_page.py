@@ -8,7 +8,7 @@ import small_book
 from checks import low_contrast, small_targets
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from test_alignment_page import upload
-from test_lab import lab, opened, run  # noqa: F401 (a fixture)
+from test_lab import lab, opened, prints, run  # noqa: F401 (a fixture)
 
 # A BERT with weights of an old generator whose numbers numpy has promised to keep.
 MADE = """\
@@ -337,8 +337,7 @@ def test_it_and_python_see_each_other(lab, visit):  # noqa: F811
     for key in ("d", "d", "x", "b"):  # these keys on a cell would delete it, cut it, add one
         page.keyboard.press(key)
     assert cell.count() == 3
-    run(cell.nth(1))
-    page.get_by_text("python reads [2, 15] 15 False").wait_for()
+    prints(cell.nth(1), "python reads [2, 15] 15 False")
     run(cell.nth(2))
     page.wait_for_function("document.querySelectorAll('.lmf textarea')[1].value === 'The dog.'")
     agrees(filler, STORY, "The dog.", [4], 4)

@@ -6,7 +6,7 @@ import pytest
 import small_book
 from checks import low_contrast, small_targets
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from test_lab import lab, opened, run  # noqa: F401
+from test_lab import lab, opened, prints, run  # noqa: F401
 
 from lmcourse.widgets.qkv import _fixed
 
@@ -439,9 +439,8 @@ def test_python_and_the_explorer_see_each_other_in_jupyterlab(lab, visit, tmp_pa
     assert cell.count() == 3
     made = fresh(query=2, causal=True, left_out=[1], changes=[["k", 2, 0, 1.5]])
     check(explorer, made)
-    run(cell.nth(1))
     said = f"python reads 2 True [1] [['k', 2, 0, 1.5]] {made.weights().round(4)[2]}"
-    seen.page.get_by_text(said).wait_for()
+    prints(cell.nth(1), said)
     run(cell.nth(2))
     explorer.locator(".lmq-chip", has_text="어려워요").and_(explorer.locator(":first-child")).wait_for()
     check(explorer, fresh(query=2, left_out=[1], order=[3, 1, 2, 0]))

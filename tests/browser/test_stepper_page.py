@@ -6,7 +6,7 @@ import pytest
 import small_book
 from checks import low_contrast, small_targets
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from test_lab import lab, opened, run  # noqa: F401
+from test_lab import lab, opened, prints, run  # noqa: F401
 
 STEPPERS = """\
 import numpy as np
@@ -505,8 +505,7 @@ def test_python_and_the_stepper_see_each_other_in_jupyterlab(lab, visit, tmp_pat
     typed.fill("1.5")
     typed.press("Enter")  # JupyterLab wants this key too
     assert cell.count() == 3
-    run(cell.nth(1))
-    seen.page.get_by_text("python reads 1 4 2 1.5").wait_for()
+    prints(cell.nth(1), "python reads 1 4 2 1.5")
     run(cell.nth(2))
     explorer.locator(".lms-out.lms-now").wait_for()
     check(explorer, 2, 6)

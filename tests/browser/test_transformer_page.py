@@ -6,7 +6,7 @@ import small_book
 from checks import low_contrast, small_targets
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from test_alignment_page import upload
-from test_lab import lab, opened, run  # noqa: F401 (a fixture)
+from test_lab import lab, opened, prints, run  # noqa: F401 (a fixture)
 
 # Two Transformers with weights of an old generator whose numbers numpy has promised to keep.
 MADE = """\
@@ -340,8 +340,7 @@ def test_it_and_python_see_each_other(lab, visit):  # noqa: F811
     for key in ("d", "d", "x", "b"):  # these keys on a cell would delete it, cut it, add one
         page.keyboard.press(key)
     assert cell.count() == 3
-    run(cell.nth(1))
-    page.get_by_text("python reads cross 1 2 [['cross', 1, 2]] 1").wait_for()
+    prints(cell.nth(1), "python reads cross 1 2 [['cross', 1, 2]] 1")
     run(cell.nth(2))
     page.wait_for_function("document.querySelector('.lmt textarea').value === '저는 친구를 보았다.'")
     agrees(explorer, EXAMPLES[1], head=(1, 2))
