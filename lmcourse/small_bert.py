@@ -62,9 +62,20 @@ class SmallBert:
         return {"ids": ids, "mask": mask, "segments": segments}, found
 
     @torch.no_grad()
-    def fill(self, first, second=None, top=5):
-        """What could stand at each ``[MASK]`` of a text or of a pair: for each a list of pairs (token, probability)."""
-        batch, found = self.encode_all([first if second is None else (first, second)])
+    def fill(self, first, second=None, *, hide=None, top=5):
+        """What could stand at each ``[MASK]`` of a text or of a pair: for each a list of pairs (token, probability).
+
+        Args:
+            first, second: texts.
+            hide: a token that is masked wherever it stands. In Korean that is more than to write ``[MASK]`` into the
+                text: what comes behind is still read as a piece that goes on, ``##를``, and not as a word 를.
+            top: how many.
+        """
+        batch, (read,) = self.encode_all([first if second is None else (first, second)])
+        if hide is not None:
+            if hide not in read.tokens:
+                raise ValueError(f"there is no token {hide!r} to hide among {' '.join(read.tokens)!r}")
+            batch["ids"][0, [token == hide for token in read.tokens]] = self.tokenizer.mask
         at = batch["ids"][0] == self.tokenizer.mask
         if not at.any():
             raise ValueError(f"there is no [MASK] in {first!r}" + (f" and {second!r}" if second else ""))
