@@ -318,7 +318,25 @@ class BertForPreTraining(_Pretrained):
         return self.follows(self.bert.pool(states))
 
 
-class BertForSequenceClassification(_Pretrained):
+class _Classifier(_Pretrained):
+    """The encoder with one layer on top, for a choice between classes."""
+
+    def __init__(self, config, classes=2, fused=True):
+        super().__init__()
+        if classes < 2:
+            raise ValueError(f"a classifier chooses between 2 or more classes, not {classes}")
+        self.config = config
+        self.bert = BertModel(config, fused)
+        self.dropout = nn.Dropout(config.dropout)
+        self.classifier = nn.Linear(config.width, classes)
+        _begin(self)
+
+    def _extra(self):
+        names = {str(n): f"LABEL_{n}" for n in range(self.classifier.out_features)}
+        return {"id2label": names, "label2id": {name: int(n) for n, name in names.items()}}
+
+
+class BertForSequenceClassification(_Classifier):
     """The encoder and one layer on the text's vector: logits W tanh(...) + b of C classes.
 
     Args:
@@ -327,26 +345,14 @@ class BertForSequenceClassification(_Pretrained):
         fused: as for :class:`BertModel`.
     """
 
-    def __init__(self, config, classes=2, fused=True):
-        super().__init__()
-        _two_or_more(classes)
-        self.config = config
-        self.bert = BertModel(config, fused)
-        self.dropout = nn.Dropout(config.dropout)
-        self.classifier = nn.Linear(config.width, classes)
-        _begin(self)
-
     def forward(self, ids, targets=None, mask=None, segments=None, *, weights=False):
         """The logits of the classes (B, C), and the mean cross-entropy with ``targets`` (B,)."""
         encoding = self.bert(ids, mask, segments, weights=weights)
         logits = self.classifier(self.dropout(self.bert.pool(encoding.states[:, 0])))
         return Output(_class_loss(logits, targets), logits, encoding.attention)
 
-    def _extra(self):
-        return _labels(self.classifier.out_features)
 
-
-class BertForTokenClassification(_Pretrained):
+class BertForTokenClassification(_Classifier):
     """The encoder and one layer on each token: logits W h + b of C classes.
 
     Args:
@@ -355,33 +361,11 @@ class BertForTokenClassification(_Pretrained):
         fused: as for :class:`BertModel`.
     """
 
-    def __init__(self, config, classes=2, fused=True):
-        super().__init__()
-        _two_or_more(classes)
-        self.config = config
-        self.bert = BertModel(config, fused)
-        self.dropout = nn.Dropout(config.dropout)
-        self.classifier = nn.Linear(config.width, classes)
-        _begin(self)
-
     def forward(self, ids, targets=None, mask=None, segments=None, *, weights=False):
         """The logits of each token's classes (B, T, C), and the mean cross-entropy with ``targets`` (B, T)."""
         encoding = self.bert(ids, mask, segments, weights=weights)
         logits = self.classifier(self.dropout(encoding.states))
         return Output(_class_loss(logits, targets), logits, encoding.attention)
-
-    def _extra(self):
-        return _labels(self.classifier.out_features)
-
-
-def _two_or_more(classes):
-    if classes < 2:
-        raise ValueError(f"a classifier chooses between 2 or more classes, not {classes}")
-
-
-def _labels(classes):
-    names = {str(n): f"LABEL_{n}" for n in range(classes)}
-    return {"id2label": names, "label2id": {name: int(n) for n, name in names.items()}}
 
 
 def _class_loss(logits, targets):
