@@ -430,10 +430,7 @@ def lstm_states(model, found, read, quick=False):
             ids, mask = pad([encode(one.record, read, quick) for one in some])
             hidden, _ = model.rnn(model.embedding(ids), mask)  # (B, T, D)
             for states, length, one in zip(hidden, mask.sum(1).tolist(), some, strict=True):
-                ends, here = [], pieces(one.record, "ko", "morpheme")
-                for n in range(len(here)):
-                    ends.append(len(text.join(here[: n + 1], "morpheme")))
-                place = 1 + sum(end <= one.span[0] for end in ends)  # 1 for <s>
+                place = 1 + one.piece  # 1 for <s>
                 later = [length - 1 if n is None else min(place + n, length - 1) for n in MOMENTS.values()]
                 rows.append(states[later])
     return torch.stack(rows)

@@ -26,6 +26,13 @@ class Occurrence(NamedTuple):
     sense: str
     span: tuple[int, int]
 
+    @property
+    def piece(self):
+        """Its number, from 0, among the pieces into which :func:`lmcourse.stories.pieces` cuts by morpheme."""
+        pieces = text.split_at(self.record.ko, self.record.morpheme_spans)
+        ends = (len(text.join(pieces[: n + 1], "morpheme")) for n in range(len(pieces)))
+        return sum(end <= self.span[0] for end in ends)
+
 
 def occurrences(word, records):
     """Where a homonym occurs: a list of :class:`Occurrence`, no sentence twice, in a sentence the first only."""
