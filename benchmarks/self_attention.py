@@ -2,16 +2,15 @@
 
     python -m benchmarks self_attention
 
-Three parts. ``lengths``: a layer that looks against a layer that remembers, forward and backward, from short texts to
-long ones. ``breaks``: the language model of chapter 07 complete, and with one part of it broken at a time.
-``scoreboard``: bits per character on the test text of chapters 01 and 02, and the minimal pairs.
+Two parts. ``lengths``: a layer that looks against a layer that remembers, forward and backward, from short texts to
+long ones. ``breaks``: the language model of chapter 07 complete, and with one part of it broken at a time. How it
+predicts beside the other chapters' models is in :mod:`benchmarks.scoreboard`.
 
-The first is measured each time (``b.layers()`` gives it alone). The last two are trainings, about as long as the
-chapters' own. Each is kept in the cache as soon as it is done, and an interrupted benchmark goes on where it stopped.
-They can be made before, one part at a time, and shared between processes, here two, of which this is the first::
+The first is measured each time (``b.layers()`` gives it alone). The second are trainings, about as long as the
+chapter's own. Each is kept in the cache as soon as it is done, and an interrupted benchmark goes on where it stopped.
+They can be made before, and shared between processes, here two, of which this is the first::
 
     python -c "from benchmarks import self_attention as b; b.fill('breaks', share=(0, 2))"
-    python -c "from benchmarks import self_attention as b; b.fill('scoreboard')"
 """
 
 import math
@@ -26,19 +25,17 @@ from torch import nn
 from benchmarks import clock, kept, table
 from lmcourse import device as choose_device
 from lmcourse import stories, text, world
-from lmcourse.language_model import IGNORE, evaluating, log2probs
-from lmcourse.ngram import KneserNey, OpenVocabulary
-from lmcourse.rnn import RNN, LanguageModel
+from lmcourse.language_model import IGNORE, evaluating
+from lmcourse.rnn import RNN
 from lmcourse.self_attention import AttentionLM, SelfAttention
 from lmcourse.tasks import seeded
-from lmcourse.training import evaluate, fit
-from lmcourse.transformer import CausalLM
+from lmcourse.training import fit
 
 PEER = "F.scaled_dot_product_attention"
 WIDTH, TOKENS, LENGTHS = 128, 4096, (16, 32, 64, 128, 256, 512, 1024, 2048)  # of the layers, in a batch, of a text
 
 SENTENCES, TESTED, SAMPLE = 20_000, 4_000, 400  # to learn from, to be tested on, and to be read prefix by prefix
-SEEDS = (0, 1)  # of the broken models; the scoreboard has the first
+SEEDS = (0, 1)  # of the broken models
 BATCH, LR = 16, 4e-3  # stories in a batch, and the learning rate of all models that look
 
 SHAPE = {"width": 128, "layers": 3, "positions": "rotary", "dropout": 0.1}
@@ -52,21 +49,6 @@ BREAKS = {
     "one layer": {"layers": 1},
 }
 BREAK_EPOCHS = 8
-
-UNITS = [("en", "word"), ("ko", "syllable"), ("ko", "morpheme")]
-ORDERS = {"word": 4, "syllable": 8, "morpheme": 4}  # of the n-grams, as in chapter 02
-MODELS = {
-    "LSTM": (LanguageModel, {"width": 128}),
-    "attention": (AttentionLM, SHAPE),
-    "Transformer": (
-        CausalLM,
-        {"width": 64, "heads": 4, "hidden": 256, "layers": 4, "positions": "rotary", "dropout": 0.1},
-    ),
-}
-LSTM = {"en": {"epochs": 10, "dropout": 0.15}, "ko": {"epochs": 8, "dropout": 0.1}}  # as chapter 02 trains it
-LSTM_LR, WINDOW = 8e-3, 32  # and as many streams as tokens in a window
-EPOCHS = 10
-DISTANCES = [0, 1, 2, 3, 4, 5, 6]  # words between subject and verb; the last group has all that are further apart
 
 
 # --- how long a layer takes ---
@@ -212,14 +194,14 @@ class Words(NamedTuple):
 
 
 @cache
-def _records(quick):
-    return world.generate(400 if quick else SENTENCES, seed=0), world.generate(80 if quick else TESTED, seed=1)
+def _records(sentences, quick):
+    return world.generate(400 if quick else sentences, seed=0), world.generate(80 if quick else TESTED, seed=1)
 
 
 @cache
-def words(language, unit, quick=False):
-    """The :class:`Words` that chapters 01 and 02 have as well."""
-    train, test = _records(quick)
+def words(language, unit, quick=False, sentences=SENTENCES):
+    """The :class:`Words` that chapters 01 and 02 have as well, or more or fewer of the same kind."""
+    train, test = _records(sentences, quick)
     vocabulary = text.Vocabulary.count([stories.pieces(record, language, unit) for record in train])
     return Words(language, unit, train, test, vocabulary)
 
@@ -331,130 +313,14 @@ def _breaks(quick, device):
     ]  # fmt: skip
 
 
-# --- the scoreboard ---
-
-
-def stream(read, records):
-    """All stories as one list of ids, as chapter 02 reads them."""
-    return [number for story in read.told(records) for number in story]
-
-
-def stream_bits(model, read):
-    """Bits per character of a model that carries its state through the whole test text."""
-    ids, bos, unk = stream(read, read.test), read.vocabulary["<s>"], read.vocabulary["<unk>"]
-    graded = evaluate(model, text.windows(ids, 1, 2000, ignore=[bos]), carry=True)
-    bits = graded["loss"] / math.log(2) * graded["count"] + stories.UNKNOWN * ids.count(unk)
-    return bits / read.characters(read.test)
-
-
-def _foils(read):
-    """The minimal pairs of the test text, and of each the ids of its story so far."""
-    found = []
-    for n, record in enumerate(read.test):
-        before = stream(read, read.test[n - record.position : n]) or [read.vocabulary["<s>"]]
-        found += [(foil, before) for foil in record.foils if foil.language == read.language]
-    return found
-
-
-def _by_distance(foils, verdicts):
-    """Rows: how far apart, how many pairs, and how many of them right."""
-    groups = [min(foil.distance, DISTANCES[-1]) for foil in foils]
-    return [
-        {
-            "distance": d,
-            "count": groups.count(d),
-            "right": sum(v for v, g in zip(verdicts, groups, strict=True) if g == d),
-        }
-        for d in DISTANCES
-    ]
-
-
-def agreement(model, read):
-    """How many minimal pairs a model judges rightly, each in its story, by distance."""
-    foils, before = zip(*_foils(read), strict=True)
-    bos, eos = read.vocabulary["<s>"], read.vocabulary["</s>"]
-
-    def score(side):
-        ids = [read.vocabulary.encode(text.split(getattr(foil, side), read.unit)) + [eos] for foil in foils]
-        return log2probs(model, ids, bos=bos, eos=eos, prefixes=before, batch_size=64)
-
-    return _by_distance(foils, (score("right") > score("wrong")).tolist())
-
-
-def counted(language, unit, quick=False):
-    """The n-gram of chapter 02 and the truth."""
-    read = words(language, unit, quick)
-    start, order = time.process_time(), ORDERS[unit]
-    model = OpenVocabulary(KneserNey(order)).fit(read.pieces(read.train))
-    seconds, characters = time.process_time() - start, read.characters(read.test)
-    found = {
-        "order": order, "cpu_seconds": seconds, "vocabulary": len(read.vocabulary), "characters": characters,
-        "bits_per_character": -model.log2probs(read.pieces(read.test)).sum().item() / characters,
-        "truth": sum(getattr(record, f"bits_{language}") for record in read.test) / characters,
-    }  # fmt: skip
-    if language == "en":
-        foils = [foil for foil, _ in _foils(read)]
-        model = KneserNey(order).fit(read.pieces(read.train))
-        right, wrong = (
-            model.log2probs(text.split_all([getattr(f, side) for f in foils], unit)) for side in ("right", "wrong")
-        )
-        found["agreement"] = _by_distance(foils, (right > wrong).tolist())
-    return found
-
-
-def scored(name, language, unit, quick=False, device="cpu"):
-    """One model of the scoreboard: what its training took, its bits per character, and for English the pairs."""
-    read, (cls, shape), seed = words(language, unit, quick), MODELS[name], SEEDS[0]
-    recurrent = name == "LSTM"
-    with seeded(seed):
-        model = cls(len(read.vocabulary), **shape | ({"dropout": LSTM[language]["dropout"]} if recurrent else {}))
-    if recurrent:
-        ids, bos = stream(read, read.train), read.vocabulary["<s>"]
-        windows = list(text.windows(ids, WINDOW, WINDOW, ignore=[bos]))
-        epochs = 1 if quick else LSTM[language]["epochs"]
-        train = partial(
-            fit, model, lambda epoch: windows, epochs=epochs, lr=LSTM_LR, carry=True, seed=seed, device=device,
-            progress=False,
-        )  # fmt: skip
-        found = spent(model, train)
-        bits = stream_bits(model, read)
-    else:
-        found = learn(model, read, 1 if quick else EPOCHS, seed, device)
-        bits = stories.bits_per_character(model, read.test, language, unit, read.vocabulary)
-    found["bits_per_character"] = bits
-    return found | ({"agreement": agreement(model, read)} if language == "en" else {})
-
-
-def _scoreboard(quick, device):
-    jobs = []
-    for language, unit in UNITS:
-        common = {"language": language, "unit": unit, "sentences": SENTENCES, "tested": TESTED}
-        name = f"self_attention scoreboard {language} {unit}"
-        jobs.append(
-            (
-                f"{name} n-gram",
-                common | {"model": "n-gram", "order": ORDERS[unit]},
-                partial(counted, language, unit, quick),
-            )
-        )
-        for model, (_, shape) in MODELS.items():
-            settings = common | {"model": model, "seed": SEEDS[0], "device": device}
-            if model == "LSTM":
-                settings |= {"shape": shape, "lr": LSTM_LR, "windows": [WINDOW, WINDOW]} | LSTM[language]
-            else:
-                settings |= {"shape": shape, "lr": LR, "epochs": EPOCHS, "batch": BATCH}
-            jobs.append((f"{name} {model}", settings, partial(scored, model, language, unit, quick, device)))
-    return jobs
-
-
-PARTS = {"breaks": _breaks, "scoreboard": _scoreboard}
+PARTS = {"breaks": _breaks}
 
 
 def fill(part, share=(0, 1), threads=1, device="cpu", parts=PARTS):
     """Do the trainings of a part, so that :func:`run` finds them in the cache.
 
     Args:
-        part: ``"breaks"`` or ``"scoreboard"``.
+        part: ``"breaks"``.
         share: (which, of how many): one process of several does every so manieth training.
         threads: of torch.
         device: where to compute.
@@ -490,16 +356,5 @@ def report(result):
         for r in result["breaks"]
     ]  # fmt: skip
     head = ["model", "seed", "parameters", "CPU s", "training loss", "bits per character", "shown prefixes only"]
-    parts.append(table(head, rows))
-    rows = []
-    for r in result["scoreboard"]:
-        s = r["settings"]
-        pairs = [f"{p['right'] / p['count']:.0%}" if p["count"] else "" for p in r.get("agreement", [])]
-        size = f"{r['parameters']:,}" if "parameters" in r else ""
-        cells = [f"{s['language']} {s['unit']}", s["model"], size, f"{r['cpu_seconds']:.0f}"]
-        rows.append([*cells, f"{r['bits_per_character']:.3f}", *(pairs or [""] * len(DISTANCES))])
-        if "truth" in r:
-            rows.append([cells[0], "the truth", "", "", f"{r['truth']:.3f}", *[""] * len(DISTANCES)])
-    head = ["text", "model", "parameters", "CPU s", "bits per character", *DISTANCES[:-1], f"{DISTANCES[-1]}+"]
     parts.append(table(head, rows))
     return "\n\n".join(parts)

@@ -26,7 +26,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from benchmarks import attention, clock, self_attention, table
+from benchmarks import attention, clock, scoreboard, self_attention, table
 from benchmarks.self_attention import BATCH, LR, SENTENCES, TESTED, gather, same, timed, words
 from lmcourse import attending, stories, transforming, translation, world
 from lmcourse import device as choose_device
@@ -256,7 +256,7 @@ class NoFeedForward(EncoderLayer):
         return self.add(x, self.norm1, look)
 
 
-SHAPE = self_attention.MODELS["Transformer"][1]
+SHAPE = scoreboard.MODELS["Transformer"][1]
 BLOCKS = {  # the layer, and what else is changed
     "complete": (EncoderLayer, {}),
     "one head": (EncoderLayer, {"heads": 1}),

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from lmcourse.ngram import KneserNey
 from lmcourse.self_attention import AttentionLM
 from lmcourse.tasks import seeded
 from lmcourse.transformer import CausalLM, EncoderLayer, MultiHeadAttention
@@ -240,15 +242,32 @@ def test_the_benchmark_of_attention_runs(attention_bench):
         blind = r["settings"]["model"] != "without mask"
         assert (r["honest"] == pytest.approx(r["sample"], rel=1e-4)) is blind
         assert 0 < r["loss"] < 12 and r["steps"] > 0 and r["settings"]["model"] in said
-    assert len(result["scoreboard"]) == len(attention_bench.UNITS) * (1 + len(attention_bench.MODELS))
-    truths = {r["settings"]["language"]: r["truth"] for r in result["scoreboard"] if "truth" in r}
-    for r in result["scoreboard"]:
+
+
+def test_the_scoreboard_runs():
+    bench = pytest.importorskip("benchmarks.scoreboard")
+    result = json.loads(json.dumps(bench.run(QUICK)))
+    said = bench.report(result)
+    rows, seeds = result["models"], 1
+    assert len(rows) == sum(map(len, bench.ORDERS.values())) + seeds * len(bench.UNITS) * len(bench.MODELS)
+    truths = {r["settings"]["language"]: r["truth"] for r in rows if "truth" in r}
+    for r in rows:
         english = r["settings"]["language"] == "en"
-        assert truths[r["settings"]["language"]] < r["bits_per_character"] < 20
-        assert ("agreement" in r) is english
+        assert truths[r["settings"]["language"]] < r["bits_per_character"] < 20 and r["numbers"] > 0
+        assert ("agreement" in r) is english and bench._name(r["settings"]) in said
         if english:
             assert all(0 <= p["right"] <= p["count"] for p in r["agreement"])
-    assert len({sum(p["count"] for p in r["agreement"]) for r in result["scoreboard"] if "agreement" in r}) == 1
+    assert len({sum(p["count"] for p in r["agreement"]) for r in rows if "agreement" in r}) == 1
+    orders = [r["bits_per_character"] for r in rows if r["settings"].get("order") and r["settings"]["language"] == "en"]
+    assert orders[0] > orders[1] > orders[2], "more context helps"
+    assert len(result["growth"]) == 3 * len(bench.GROWTH)
+    assert all(way["ratio"] == 1 for way in result["doubling"][0]["ways"].values())
+
+
+def test_an_n_gram_keeps_a_probability_for_each_and_a_weight_for_all_but_the_longest():
+    bench = pytest.importorskip("benchmarks.scoreboard")
+    model = KneserNey(2).fit([["a", "b"]])  # <s> </s> <unk> a b; <s> a, a b, b </s>
+    assert bench._entries(model) == 2 * 5 + 3
 
 
 def test_the_benchmark_of_the_transformer_runs(transformer_bench):
@@ -343,3 +362,66 @@ def test_what_would_run_on_a_gpu_runs(bert_bench, shortest):
     assert max(rivals) == 1 and all(t["share"] > 0 for t in found["ways"].values())
     result = {"speed": [], "cost": bert_bench.cost(True), "gpu": [found]}
     assert f"{found['ways']['ours']['tokens_per_second']:,.0f}" in bert_bench.report(result)
+
+
+# --- the widgets ---
+
+
+@pytest.fixture
+def drawn_pages(one_thread):
+    """The benchmark of the widgets, and what it finds."""
+    from benchmarks import Missing, widgets
+
+    try:
+        with ThreadPoolExecutor(1) as pool:  # other tests may have a browser open in this thread, and it allows one
+            result = pool.submit(widgets.run, QUICK).result()
+    except Missing as missing:
+        pytest.skip(str(missing))
+    return widgets, json.loads(json.dumps(result))
+
+
+def test_the_benchmark_of_the_widgets_runs(drawn_pages):
+    bench, result = drawn_pages
+    said = bench.report(result)
+    [each] = result["shapes"]
+    assert each["shape"] == [2, 2, 8]
+    ours = each["tools"][bench.OURS]
+    assert ours["offline"] is True and ours["requests"] == 0 and ours["why"] is None
+    assert ours["bytes"] > ours["gzipped"] > 0 and ours["tab_stops"] > 0
+    assert ours["first_picture"]["seconds"] > 0
+    assert set(ours["answers"]) == {"token", "head"}
+    assert all(0 < answer["first"]["median"] <= answer["last"]["median"] for answer in ours["answers"].values())
+    assert set(ours["ratio"].values()) == {1}
+    rows = [line for line in said.splitlines() if line.startswith("2x2x8 ko")]
+    assert len(rows) == len(each["tools"]) and bench.OURS in rows[0]
+    packages = {tool.package for tool in bench.TOOLS.values()}
+    assert packages == set(result["missing"]) | set(result["tools"]) - {"playwright", "chromium"}
+    for name, row in each["tools"].items():
+        assert bench.TOOLS[name].package in result["tools"]
+        if not row["offline"]:  # what was not seen has no number
+            assert row["why"] and row["first_picture"] is row["answers"] is row["tab_stops"] is None
+
+
+def test_the_same_weights_for_all_tools():
+    widgets = pytest.importorskip("benchmarks.widgets")
+    for shape in widgets.SHAPES:
+        weights, tokens = widgets.draw(*shape)
+        assert weights.shape == (*shape[:2], shape[2], shape[2]) and len(tokens) == shape[2]
+        torch.testing.assert_close(weights.sum(-1), torch.ones(shape[:3]))
+        assert torch.equal(weights, widgets.draw(*shape)[0])
+
+
+def test_a_tool_that_is_not_there_is_left_out(one_thread, monkeypatch, tmp_path):
+    from benchmarks import widgets
+
+    def absent(weights, tokens):
+        raise ImportError("No module named 'rival'")
+
+    def refuses(weights, tokens):
+        raise ValueError("too many heads")
+
+    kept = {widgets.OURS: widgets.TOOLS[widgets.OURS]._replace(make=refuses)}
+    monkeypatch.setattr(widgets, "TOOLS", kept | {"rival": kept[widgets.OURS]._replace(make=absent)})
+    found = widgets.measure(None, (1, 1, 4, "en"), tmp_path, 1, 1)
+    assert list(found) == [widgets.OURS] and found[widgets.OURS]["why"] == "refused: too many heads"
+    assert set(found[widgets.OURS]["ratio"].values()) == {None}
