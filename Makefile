@@ -18,7 +18,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH  := torch $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab book serve test lint format refresh lock clean
+.PHONY: help lab book serve offline test lint format refresh lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ book: $(READY) ## build the book into _build/html
 
 serve: book ## build the book and show it at http://localhost:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+offline: book ## one archive for a USB stick: book, notebooks, package (WHEELS=--wheels: all packages)
+	$(BIN)/python .ci/offline.py $(WHEELS)
 
 # One thread a worker: two workers of two threads each on two cores are slower than one.
 test: $(READY) ## run every test: code, notebooks, book, browser

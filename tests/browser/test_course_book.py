@@ -1,10 +1,12 @@
 """The course's own book: built whole, without a warning and without a network; every page in a browser."""
 
+import importlib.util
 import json
 import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -155,3 +157,26 @@ def test_the_explorer_of_chapter_one_answers_in_both_languages(html, visit):
     explorer.get_by_label("Type words").fill("할머니 께서")
     explorer.get_by_label("Type words").press("Enter")
     assert explorer.get_by_role("button", name=re.compile("^는")).count() == 1
+
+
+def test_the_book_works_from_a_stick_without_a_network(html, visit, tmp_path):
+    """Unpacked from the archive of ``make offline`` and opened as a file, with the network off."""
+    spec = importlib.util.spec_from_file_location("offline", ROOT / ".ci" / "offline.py")
+    offline = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(offline)
+    offline.write(tmp_path / "stick.zip", "lmcourse", offline.entries(html, ROOT, tmp_path))
+    with zipfile.ZipFile(tmp_path / "stick.zip") as file:
+        file.extractall(tmp_path)
+    book = tmp_path / "lmcourse" / "book"
+    first = visit((book / "index.html").as_uri(), offline=True)
+    first.page.get_by_role("heading", name="Language Models, from Counting to BERT").first.wait_for()
+    assert first.foreign == [] and first.errors == []
+    chapter = visit((book / "notebooks" / "09_bert.html").as_uri(), offline=True)
+    tab = chapter.page
+    filler = tab.locator(".lmf").first
+    filler.scroll_into_view_if_needed()
+    filler.get_by_text("How unsure").wait_for()
+    tab.locator(".lmx").first.wait_for()
+    download = tab.locator('a[href$="09_bert.ipynb"]').first.get_attribute("href")
+    assert (book / "notebooks" / download).resolve().is_file()
+    assert chapter.foreign == [] and chapter.errors == []
