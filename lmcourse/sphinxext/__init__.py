@@ -44,4 +44,5 @@ def setup(app):
     app.connect("doctree-resolved", pages.drop_thebe_settings, priority=900)
     app.connect("html-page-context", pages.tidy_scripts, priority=900)
     app.connect("html-page-context", pages.ask_no_other_host, priority=950)
+    app.connect("build-finished", pages.help_screen_readers)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

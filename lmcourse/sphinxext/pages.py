@@ -1,6 +1,7 @@
 """Small repairs of what Jupyter Book 1.x writes on every page, and a watch over what a page loads."""
 
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from docutils import nodes
@@ -71,3 +72,21 @@ def ask_no_other_host(app, pagename, templatename, context, doctree):
                 found.append(name)
     for address in sorted(set(found)):
         logger.warning("page %s would load %s from another host", pagename, address, type="lmcourse", subtype="offline")
+
+
+FOR_ALL = {  # what a screen reader stumbles over, and what it is to be
+    '<summary><span class="toctree-toggle"': '<summary aria-label="Sections below"><span class="toctree-toggle"',
+    '<dl>\n<dd><em class="sig-param">': '<dl role="presentation">\n<dd><em class="sig-param">',  # a list without terms
+}
+
+
+def help_screen_readers(app, exception):
+    """Name the arrows of the menu, and call long signatures no lists of definitions, on every page."""
+    if exception or app.builder.format != "html":
+        return
+    for path in Path(app.outdir).rglob("*.html"):
+        old = new = path.read_text(encoding="utf-8")
+        for found, wanted in FOR_ALL.items():
+            new = new.replace(found, wanted)
+        if new != old:
+            path.write_text(new, encoding="utf-8")

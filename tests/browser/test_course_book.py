@@ -180,3 +180,22 @@ def test_the_book_works_from_a_stick_without_a_network(html, visit, tmp_path):
     download = tab.locator('a[href$="09_bert.ipynb"]').first.get_attribute("href")
     assert (book / "notebooks" / download).resolve().is_file()
     assert chapter.foreign == [] and chapter.errors == []
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["book/intro", "book/glossary", "book/teachers", "book/api/bert", "notebooks/01_ngram", "notebooks/09_bert"],
+)
+def test_nothing_serious_stands_in_the_way_of_a_reader(site, visit, page):
+    """What axe-core finds on a page of each kind, by the rules of WCAG 2.1 A and AA."""
+    package = pytest.importorskip("axe_playwright_python")
+    tab = visit(f"{site}/{page}.html").page
+    tab.evaluate("window.lmcourseWidgets?.ready")
+    tab.evaluate((Path(package.__file__).parent / "axe.min.js").read_text("utf-8"))
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+    found = tab.evaluate(
+        "(rules) => axe.run(document, { resultTypes: ['violations'], runOnly: { type: 'tag', values: rules } })", rules
+    )
+    assert found["passes"]
+    serious = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
+    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in serious] == []
