@@ -41,7 +41,7 @@ serve: book ## build the book and show it at http://localhost:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
 offline: book ## one archive for a USB stick: book, notebooks, package (WHEELS=--wheels: all packages)
-	$(BIN)/python .ci/offline.py $(WHEELS)
+	$(BIN)/python .ci/offline.py $(WHEELS) $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
 
 # One thread a worker: two workers of two threads each on two cores are slower than one.
 test: $(READY) ## run every test: code, notebooks, book, browser

@@ -2,9 +2,11 @@
 
 import hashlib
 import importlib.util
+import os
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -42,6 +44,8 @@ def unpacked(offline, book, tmp_path_factory):
     try:
         archive = offline.make(book, ROOT, folder)
     except subprocess.CalledProcessError:
+        if os.environ.get("CI") == "true":
+            raise
         pytest.skip("no wheel can be built here: pip could not get what builds it")
     with zipfile.ZipFile(archive) as file:
         file.extractall(folder)
@@ -51,15 +55,30 @@ def unpacked(offline, book, tmp_path_factory):
 
 def test_the_book_the_notebooks_their_figures_and_the_package_are_in_it(unpacked):
     names = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
-    assert {"book/index.html", "book/notebooks/단어.html", "README.txt", "SHA256SUMS", "LICENSE"} <= names
-    assert {f"notebooks/{p.name}" for p in (ROOT / "notebooks").glob("*.ipynb")} <= names
-    assert {f"benchmarks/results/{p.name}" for p in (ROOT / "benchmarks/results").glob("*.json")} <= names
     (wheel,) = (name for name in names if name.startswith("wheels/"))
     assert re.fullmatch(r"wheels/lmcourse-[\d.]+-py3-none-any\.whl", wheel)
-    assert not [name for name in names if "/." in name or name.startswith(".")]
-    with zipfile.ZipFile(unpacked / wheel) as file:
-        inside = set(file.namelist())
+    expected = {wheel, "book/index.html", "book/notebooks/단어.html"}  # not what the builder keeps for itself
+    expected |= {"README.txt", "SHA256SUMS", "LICENSE", "constraints.txt"}
+    expected |= {f"notebooks/{p.name}" for p in (ROOT / "notebooks").glob("*.ipynb")}
+    expected |= {f"benchmarks/results/{p.name}" for p in (ROOT / "benchmarks/results").glob("*.json")}
+    assert names == expected
+
+
+def test_the_wheel_has_the_whole_package_and_nothing_else(unpacked):
+    (wheel,) = (unpacked / "wheels").iterdir()
+    with zipfile.ZipFile(wheel) as file:
+        inside = {name for name in file.namelist() if ".dist-info/" not in name}
+    package = [p for p in (ROOT / "lmcourse").rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    assert inside == {p.relative_to(ROOT).as_posix() for p in package}
     assert {"lmcourse/bert.py", "lmcourse/widgets/fill_mask.js", "lmcourse/weights/bert-ko.safetensors"} <= inside
+
+
+def test_nothing_in_it_names_this_machine(unpacked):
+    here = f"{ROOT}{os.sep}".encode()
+    with zipfile.ZipFile(next((unpacked / "wheels").iterdir())) as file:
+        contents = {name: file.read(name) for name in file.namelist()}
+    contents |= {path.name: path.read_bytes() for path in unpacked.rglob("*") if path.is_file()}
+    assert not [name for name, data in contents.items() if here in data]
 
 
 def test_the_sums_are_those_of_the_files(unpacked):
@@ -74,6 +93,7 @@ def test_the_sums_are_those_of_the_files(unpacked):
 def test_the_readme_says_how_in_both_languages(unpacked):
     text = (unpacked / "README.txt").read_text("utf-8")
     assert "book/index.html" in text and "브라우저로 여세요" in text and "{" not in text
+    assert text.count("sha256sum --check SHA256SUMS") == 2
     (wheel,) = (unpacked / "wheels").iterdir()
     assert wheel.name in text and str(ROOT) not in text
 
@@ -93,8 +113,83 @@ def test_the_same_files_make_the_same_archive(offline, tmp_path):
     for name in ("one.zip", "two.zip"):
         offline.write(tmp_path / name, "top", [("a.txt", tmp_path / "a.txt"), ("b", b"b")])
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one.zip") as file:
+        assert {info.external_attr >> 16 for info in file.infolist()} == {0o644}, "everyone may read it"
 
 
 def test_without_a_book_it_says_so(offline, tmp_path):
     with pytest.raises(SystemExit, match="there is no book in .*make book"):
-        offline.entries(tmp_path, ROOT, tmp_path)
+        offline.make(tmp_path, ROOT, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+# --- with all packages ---
+
+
+BACKEND = """
+import zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    name = "{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(folder + "/" + name, "w") as file:
+        info = "{name}-{version}.dist-info/"
+        file.writestr("{name}.py", "")
+        file.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        file.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n{more}")
+        file.writestr(info + "RECORD", "")
+    return name
+
+def build_sdist(folder, config_settings=None):
+    raise NotImplementedError
+"""
+PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+
+
+def a_source(folder, name, version, more=""):
+    """The source of an empty package that needs nothing to be built."""
+    folder.mkdir(parents=True)
+    (folder / "pyproject.toml").write_text(PYPROJECT)
+    (folder / "backend.py").write_text(BACKEND.format(name=name, version=version, more=more))
+    (folder / "PKG-INFO").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    return folder
+
+
+def publish(index, source, name, version):
+    """Put a source into an index, as a file that one would have to build."""
+    archive = f"{name}-{version}.tar.gz"
+    (index / name).mkdir(parents=True, exist_ok=True)
+    with tarfile.open(index / name / archive, "w:gz") as file:
+        file.add(source, f"{name}-{version}")
+    (index / name / "index.html").write_text(f'<a href="{archive.replace("+", "%2B")}">{archive}</a>')
+
+
+def test_all_packages_come_along_and_install_without_an_index(offline, book, tmp_path, monkeypatch):
+    """What is published as source only comes as a wheel; torch, and torch alone, from the index named for it."""
+    needs = "Requires-Dist: torch\\nProvides-Extra: lab\\nRequires-Dist: labtool; extra == 'lab'\\n"
+    root = a_source(tmp_path / "course", "lmcourse", "9.9", needs)
+    (root / "LICENSE").write_text("free")
+    (root / "constraints.txt").write_text("torch==1.0\nlabtool==2.0\n")
+    usual, other = tmp_path / "usual", tmp_path / "other"
+    for index, name, version in [
+        (usual, "torch", "1.0"),
+        (usual, "labtool", "2.0"),
+        (other, "torch", "1.0+cpu"),
+        (other, "labtool", "2.0+other"),
+    ]:
+        publish(index, a_source(tmp_path / index.name / "src" / name, name, version), name, version)
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", usual.as_uri())
+
+    with zipfile.ZipFile(offline.make(book, root, tmp_path, all_wheels=True, torch_index=other.as_uri())) as file:
+        file.extractall(tmp_path)
+    stick = tmp_path / "lmcourse-9.9"
+    tail = "-py3-none-any.whl"
+    wheels = {path.name.removesuffix(tail) for path in (stick / "wheels").iterdir()}
+    assert wheels == {"lmcourse-9.9", "torch-1.0+cpu", "labtool-2.0"}
+
+    (command,) = re.findall(r"-m (pip install .*)", (stick / "README.txt").read_text("utf-8"))
+    words = [word.strip('"') for word in command.split()] + ["--target", str(tmp_path / "installed")]
+    subprocess.run([sys.executable, "-m", *words], cwd=stick, check=True)
+    assert {path.name for path in (tmp_path / "installed").glob("*.py")} == {"lmcourse.py", "torch.py", "labtool.py"}
