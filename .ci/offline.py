@@ -115,7 +115,7 @@ def make(book, root, output, all_wheels=False, torch_index=None):
         version = wheel.name.split("-")[1]
         install = f'"wheels/{wheel.name}[lab]" -c constraints.txt'
         if all_wheels:
-            install = f'--no-index --find-links wheels "{wheel.name.partition("-")[0]}[lab]"'
+            install = '--no-index --find-links wheels "lmcourse[lab]"'
         here = {"python": f"Python {sys.version_info[0]}.{sys.version_info[1]}", "system": sys.platform}
         notes = {name: note.format(**here) for name, note in (NO_NETWORK if all_wheels else NETWORK).items()}
         about = README.format(version=version, install=install, **notes).encode()

@@ -10,7 +10,7 @@ step of training takes if the batch, or the texts in it, are doubled.
 The first two are trainings. Each is kept in the cache as soon as it is done, and an interrupted benchmark goes on where
 it stopped. They can be made before, and shared between processes, here two, of which this is the first::
 
-    python -c "from benchmarks import scoreboard as b; b.fill('models', share=(0, 2), parts=b.PARTS)"
+    python -c "from benchmarks import scoreboard as b; b.fill('models', share=(0, 2))"
 """
 
 import math
@@ -19,8 +19,8 @@ from functools import partial
 
 import torch
 
-from benchmarks import clock, table
-from benchmarks.self_attention import BATCH, LR, SENTENCES, SHAPE, TESTED, fill, gather, learn, spent, words
+from benchmarks import clock, self_attention, table
+from benchmarks.self_attention import BATCH, LR, SENTENCES, SHAPE, TESTED, gather, learn, spent, words
 from lmcourse import stories, text
 from lmcourse.language_model import log2probs
 from lmcourse.ngram import KneserNey, OpenVocabulary
@@ -30,13 +30,10 @@ from lmcourse.tasks import seeded
 from lmcourse.training import evaluate, fit
 from lmcourse.transformer import CausalLM
 
-__all__ = ["PARTS", "fill", "report", "run"]
-
 UNITS = [("en", "word"), ("ko", "syllable"), ("ko", "morpheme")]
 ORDERS = {"word": (1, 2, 3, 4, 5), "syllable": (1, 2, 4, 6, 8), "morpheme": (1, 2, 3, 4, 5)}
-BEST = {"word": 4, "syllable": 8, "morpheme": 4}  # of them, as in chapter 02
 SEEDS = (0, 1)
-MODELS = {  # all of 120,000 to 270,000 weights
+MODELS = {  # all of 100,000 to 265,000 weights
     "RNN": (LanguageModel, {"width": 128, "cell": "rnn"}),  # the first cell of chapter 02, without gates
     "LSTM": (LanguageModel, {"width": 128}),
     "attention": (AttentionLM, SHAPE),
@@ -49,6 +46,7 @@ RECURRENT = {"en": {"epochs": 10, "dropout": 0.15}, "ko": {"epochs": 8, "dropout
 RECURRENT_LR, WINDOW = {"LSTM": 8e-3, "RNN": 2e-3}, 32  # and as many streams as tokens in a window
 EPOCHS = 10
 GROWTH = {2_000: 20, 20_000: EPOCHS, 200_000: 2}  # sentences, and how often the networks read them
+GROWING = 4  # the order of the n-gram beside them
 BITS = "bits_per_character"
 DISTANCES = [0, 1, 2, 3, 4, 5, 6]  # words between subject and verb; the last group has all that are further apart
 
@@ -117,10 +115,8 @@ def counted(language, unit, order, quick=False, sentences=SENTENCES):
     }  # fmt: skip
     if language == "en":
         foils = [foil for foil, _ in _foils(read)]
-        plain = KneserNey(order).fit(read.pieces(read.train))
-        right, wrong = (
-            plain.log2probs(text.split_all([getattr(f, side) for f in foils], unit)) for side in ("right", "wrong")
-        )
+        sides = (text.split_all([getattr(f, side) for f in foils], unit) for side in ("right", "wrong"))
+        right, wrong = map(model.model.log2probs, sides)
         found["agreement"] = _by_distance(foils, (right > wrong).tolist())
     return found
 
@@ -187,7 +183,7 @@ def _growth(quick, device):
     """English words, more and more of them."""
     jobs = []
     for sentences, epochs in GROWTH.items():
-        jobs.append(_counts("en", "word", BEST["word"], quick, sentences))
+        jobs.append(_counts("en", "word", GROWING, quick, sentences))
         more = {} if sentences == SENTENCES else {"sentences": sentences, "epochs": epochs}  # the board has those
         for name in ("LSTM", "Transformer"):
             job = partial(trained, name, "en", "word", 0, quick, device, **more)
@@ -197,6 +193,11 @@ def _growth(quick, device):
 
 
 PARTS = {"models": _models, "growth": _growth}
+
+
+def fill(part, share=(0, 1), threads=1, device="cpu"):
+    """Do the trainings of a part, ``"models"`` or ``"growth"``, so that :func:`run` finds them in the cache."""
+    self_attention.fill(part, share, threads, device, PARTS)
 
 
 # --- what doubling costs ---

@@ -342,8 +342,8 @@ def part():
 
 def _launched(precision, device):
     """An Accelerator, where this process was started to train together with others; else ``None``."""
-    wanted = os.environ.get("ACCELERATE_MIXED_PRECISION")
-    if _ALONE.get() or (int(os.environ.get("WORLD_SIZE", 1)) == 1 and wanted is None):
+    wanted, started = os.environ.get("ACCELERATE_MIXED_PRECISION"), int(os.environ.get("WORLD_SIZE", 1))
+    if _ALONE.get() or (started == 1 and wanted is None):
         return None
     try:
         from accelerate import Accelerator
@@ -356,10 +356,10 @@ def _launched(precision, device):
         raise ValueError(f"mixed precision is 'bf16' or 'no', not {wanted!r}")
     # Left to itself on a machine without a GPU, accelerate lets each process train alone.
     accelerator = Accelerator(cpu=choose_device(device).type == "cpu", mixed_precision=wanted)
-    if accelerator.num_processes != int(os.environ.get("WORLD_SIZE", 1)):
+    if accelerator.num_processes != started:
         raise ValueError(
-            f"{os.environ['WORLD_SIZE']} processes were started, and accelerate does not train together on "
-            f"device={device!r}; name another, or start one process"
+            f"{started} processes were started, and accelerate does not train together on device={device!r}; name "
+            "another, or start one process"
         )
     accelerator.gradient_accumulation_steps = 1  # fit adds up by itself
     return accelerator

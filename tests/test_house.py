@@ -1,6 +1,5 @@
 """The house keeps its promises: what stands in two places is the same in both, and stored outputs count."""
 
-import importlib.util
 import json
 import re
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from ci_script import load
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -44,13 +44,6 @@ def pins():
 def targets():
     """The commands of the Makefile."""
     return set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
-
-
-def load_refresh():
-    spec = importlib.util.spec_from_file_location("refresh", ROOT / ".ci" / "refresh.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 # --- installation ---
@@ -209,7 +202,7 @@ def test_stored_outputs_are_worth_comparing(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebook_is_stored_in_normal_form(path):
-    refresh = load_refresh()
+    refresh = load("refresh")
     stored = path.read_text("utf-8")
     assert nbformat.writes(refresh.normalise(nbformat.reads(stored, as_version=4))) + "\n" == stored, "say make refresh"
 
@@ -243,7 +236,7 @@ def a_notebook():
 
 
 def test_refresh_changes_nothing_the_second_time(tmp_path):
-    refresh, path = load_refresh(), tmp_path / "a.ipynb"
+    refresh, path = load("refresh"), tmp_path / "a.ipynb"
     nbformat.write(a_notebook(), path)
     assert refresh.refresh(path)
     stored = path.read_bytes()
@@ -260,7 +253,7 @@ def test_refresh_changes_nothing_the_second_time(tmp_path):
 
 
 def test_refresh_leaves_a_failing_notebook_alone(tmp_path):
-    refresh, path = load_refresh(), tmp_path / "a.ipynb"
+    refresh, path = load("refresh"), tmp_path / "a.ipynb"
     notebook = a_notebook()
     notebook.cells[1].source = "1 / 0"
     nbformat.write(notebook, path)
@@ -271,7 +264,7 @@ def test_refresh_leaves_a_failing_notebook_alone(tmp_path):
 
 
 def test_normal_form_does_not_depend_on_random_ids():
-    refresh = load_refresh()
+    refresh = load("refresh")
 
     def with_ids(slider, box):
         nb = a_notebook()

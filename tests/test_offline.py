@@ -1,7 +1,6 @@
 """The archive for a USB stick: what is in it, that it is whole, and that nothing of this machine is."""
 
 import hashlib
-import importlib.util
 import os
 import re
 import subprocess
@@ -11,16 +10,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from ci_script import load
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
 def offline():
-    spec = importlib.util.spec_from_file_location("offline", ROOT / ".ci" / "offline.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("offline")
 
 
 @pytest.fixture(scope="module")

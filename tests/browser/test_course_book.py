@@ -1,6 +1,5 @@
 """The course's own book: built whole, without a warning and without a network; every page in a browser."""
 
-import importlib.util
 import json
 import os
 import re
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ci_script import load
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTENTS = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
@@ -161,9 +161,7 @@ def test_the_explorer_of_chapter_one_answers_in_both_languages(html, visit):
 
 def test_the_book_works_from_a_stick_without_a_network(html, visit, tmp_path):
     """Unpacked from the archive of ``make offline`` and opened as a file, with the network off."""
-    spec = importlib.util.spec_from_file_location("offline", ROOT / ".ci" / "offline.py")
-    offline = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(offline)
+    offline = load("offline")
     offline.write(tmp_path / "stick.zip", "lmcourse", offline.entries(html, ROOT, tmp_path))
     with zipfile.ZipFile(tmp_path / "stick.zip") as file:
         file.extractall(tmp_path)

@@ -100,8 +100,6 @@ def lab(tmp_path_factory, browser):
 
 def opened(visit, lab, name, cells, widget):
     """A notebook, its first cell run; what was visited, its cells, and the first widget."""
-    from playwright.sync_api import TimeoutError as PlaywrightTimeout
-
     seen = visit(f"{lab}/lab/tree/{name}.ipynb?reset")  # without what other tests left open
     page = seen.page
     # On a busy machine the kernels are listed too late for Lab to choose one; then it asks.
@@ -111,13 +109,8 @@ def opened(visit, lab, name, cells, widget):
     cell.nth(cells - 1).wait_for(timeout=60_000)
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
     explorer = page.locator(widget)
-    for attempt in range(4):  # an idle kernel is not enough: a key pressed before Lab is all there goes nowhere
-        run(cell.nth(0))
-        try:
-            explorer.first.wait_for(timeout=30_000)
-            break
-        except PlaywrightTimeout:
-            assert attempt < 3, "no explorer appeared"
+    # An idle kernel is not enough: a key pressed before Lab is all there goes nowhere.
+    run_until(cell.nth(0), explorer.first, 30_000, "no explorer appeared")
     return seen, cell, explorer
 
 
@@ -126,16 +119,21 @@ def run(cell):
     cell.page.keyboard.press("Shift+Enter")
 
 
-def prints(cell, text):
-    """Run a cell until it prints the text: a busy kernel may get to it before it hears what was clicked."""
+def run_until(cell, wanted, timeout, complaint):
+    """Run a cell, four times at most, until what is wanted can be seen."""
     from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
     for attempt in range(4):
         run(cell)
         try:
-            return cell.page.get_by_text(text).wait_for(timeout=15_000)
+            return wanted.wait_for(timeout=timeout)
         except PlaywrightTimeout:
-            assert attempt < 3, f"{text} was not printed"
+            assert attempt < 3, complaint
+
+
+def prints(cell, text):
+    """Run a cell until it prints the text: a busy kernel may get to it before it hears what was clicked."""
+    run_until(cell, cell.page.get_by_text(text), 15_000, f"{text} was not printed")
 
 
 def test_the_explorer_and_python_see_each_other(lab, visit):
