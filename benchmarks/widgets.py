@@ -181,7 +181,8 @@ TOOLS = {
 # --- the browser ---
 
 
-def _browser(playwright):
+def open_browser(playwright):
+    """Headless Chromium, or Missing."""
     found = [os.environ.get("CHROMIUM"), *map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])]
     path = next(filter(None, found), None)
     if not path or not Path(path).exists():
@@ -340,7 +341,7 @@ def run(options=None) -> dict:
     used["playwright"] = version("playwright")
     shapes, repeats = ([(2, 2, 8, "ko")], (1, 1)) if quick else (SHAPES, (REPEATS, ANSWERS))
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-        browser = _browser(playwright)
+        browser = open_browser(playwright)
         used["chromium"] = browser.version
         rows = [
             {"shape": shape[:3], "language": shape[3], "tools": measure(browser, shape, Path(folder), *repeats)}

@@ -120,15 +120,64 @@ def test_map_and_contents_name_the_same_chapters():
     assert set(re.findall(r"\(notebooks/(\w+)\.ipynb\)", read("README.md"))) == contents
 
 
-def test_glossary_links_each_chapter_that_exists():
-    glossary, numbers = read("book/glossary.md"), {path.stem.split("_")[0] for path in NOTEBOOKS}
-    assert not numbers & set(re.findall(r"→ (\w+)$", glossary, re.MULTILINE))
-    assert len(re.findall(r"→ (?:\[\w+\]|\d\d)", glossary)) >= 60
+def prose(path):
+    """What a notebook says outside of code."""
+    cells = nbformat.read(path, as_version=4).cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def glossary():
+    return re.search(r"```{glossary}\n(.*)```", read("book/glossary.md"), re.DOTALL)[1]
+
+
+def test_each_term_leads_to_a_chapter_that_leads_back():
+    chapters = {path.stem: prose(path) for path in NOTEBOOKS}
+    linked = {
+        name: {(re.search("<(.+)>", role) or [role, role])[1].lower() for role in re.findall(r"{term}`([^`]+)`", text)}
+        for name, text in chapters.items()
+    }
+    entries = re.findall(
+        r"^(\S.*)\n\S.*\n  .+\n\n  .+ → \[(\w+)\]\(\.\./notebooks/(\w+)\.ipynb\)$", glossary(), re.MULTILINE
+    )
+    assert len(entries) == len([line for line in glossary().splitlines() if re.match(r"\S", line)]) // 2
+    assert [term for term, number, name in entries if not name.startswith(f"{number}_")] == []
+    assert [(term, name) for term, _, name in entries if term.lower() not in linked[name]] == []
+
+
+def symbols(text):
+    """Letters of the formulas in a text, Greek ones with their backslash."""
+    found = set()
+    for shown, inline in re.findall(r"\$\$(.+?)\$\$|(?<!\$)\$([^$]+)\$", text, re.DOTALL):
+        formula = re.sub(r"\\(?:text|mathrm|operatorname)\{[^}]*\}", "", shown or inline)
+        commands = set(re.findall(r"\\[a-z]+", formula))
+        greek = {
+            "alpha",
+            "beta",
+            "gamma",
+            "delta",
+            "epsilon",
+            "theta",
+            "lambda",
+            "mu",
+            "pi",
+            "sigma",
+            "tau",
+            "phi",
+            "omega",
+        }
+        found |= {c for c in commands if c[1:] in greek} | set(
+            re.findall("[A-Za-z]", re.sub(r"\\[A-Za-z]+", " ", formula))
+        )
+    return found
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_every_symbol_is_on_the_notation_page(path):
+    assert symbols(prose(path)) <= symbols(read("book/notation.md"))
 
 
 def test_glossary_has_each_term_in_both_languages():
-    entries = re.search(r"```{glossary}\n(.*)```", read("book/glossary.md"), re.DOTALL)[1]
-    terms = [line for line in entries.splitlines() if line and not line.startswith(" ")]
+    terms = [line for line in glossary().splitlines() if line and not line.startswith(" ")]
     assert len(terms) == len({term.lower() for term in terms})
     assert all(
         re.search("[a-zA-Z]", en) and re.search("[가-힣]", ko) for en, ko in zip(terms[::2], terms[1::2], strict=True)
@@ -223,6 +272,18 @@ def test_notebook_imports_only_what_lab_installs(path):
     source = "\n".join(cell.source for cell in code_cells(nbformat.read(path, as_version=4)))
     imported = re.findall(r"^\s*(?:import|from) ([A-Za-z]\w*)", source, re.MULTILINE)
     assert {name.lower() for name in imported} <= known
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_stored_widgets_are_those_of_the_package(path):
+    from lmcourse import widgets
+
+    kept = nbformat.read(path, as_version=4).metadata.get("widgets", {}).get(load("refresh").STATE, {"state": {}})
+    for model in kept["state"].values():
+        name = model["state"].get("_anywidget_id", "").removeprefix("lmcourse.widgets.").split(".")[-1]
+        if ours := getattr(widgets, name, None):
+            assert model["state"]["_esm"] == str(ours._esm), f"{name}: say make refresh"
+            assert model["state"].get("_css", "") == str(ours._css), f"{name}: say make refresh"
 
 
 # --- make refresh ---

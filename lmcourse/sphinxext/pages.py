@@ -36,11 +36,13 @@ def drop_thebe_settings(app, doctree, docname):
 
 
 def tidy_scripts(app, pagename, templatename, context, doctree):
-    """Drop Thebe's files where no button starts it, and inline scripts that are there twice.
+    """Drop Thebe's files where no button starts it, MathJax where there are no formulas, and what is there twice.
 
     ``sphinx-thebe`` registers ``const THEBE_JS_URL`` twice, and the second one is an error in the browser.
     """
     unwanted = () if uses_thebe(app) else ("sphinx-thebe", "THEBE_JS_URL")
+    if not re.search(r'class="math\b', context.get("body") or ""):
+        unwanted += ("mathjax/", "window.MathJax")
     for kind in ("script_files", "css_files"):
         bodies, kept = set(), []
         for item in context.get(kind, []):
@@ -74,19 +76,28 @@ def ask_no_other_host(app, pagename, templatename, context, doctree):
         logger.warning("page %s would load %s from another host", pagename, address, type="lmcourse", subtype="offline")
 
 
-FOR_ALL = {  # what a screen reader stumbles over, and what it is to be
-    '<summary><span class="toctree-toggle"': '<summary aria-label="Sections below"><span class="toctree-toggle"',
-    '<dl>\n<dd><em class="sig-param">': '<dl role="presentation">\n<dd><em class="sig-param">',  # a list without terms
-}
+# What the theme writes into every page, and what it is to be. A screen reader stumbles over the first two. The icons
+# are drawn by the font of the theme's style sheet: its script would draw them once more, with 1.5 MB. The index is for
+# the page of the search.
+MENDED = [
+    ('<summary><span class="toctree-toggle"', '<summary aria-label="Sections below"><span class="toctree-toggle"'),
+    (
+        '<dl>\n<dd><em class="sig-param">',
+        '<dl role="presentation">\n<dd><em class="sig-param">',
+    ),  # a list without terms
+    (re.compile(r'\s*<script[^>]* src="[^"]*/fontawesome\.js[^"]*"></script>'), ""),
+    (re.compile(r'\s*<script src="[^"]*\b(?:searchtools|language_data|searchindex)\.js"></script>'), ""),
+]
+SEARCH_PAGE = "search.html"
 
 
-def help_screen_readers(app, exception):
-    """Name the arrows of the menu, and call long signatures no lists of definitions, on every page."""
+def mend_pages(app, exception):
+    """Mend the HTML of every page where the theme offers no setting for it."""
     if exception or app.builder.format != "html":
         return
     for path in Path(app.outdir).rglob("*.html"):
         old = new = path.read_text(encoding="utf-8")
-        for found, wanted in FOR_ALL.items():
-            new = new.replace(found, wanted)
+        for found, wanted in MENDED[:-1] if path.name == SEARCH_PAGE else MENDED:
+            new = new.replace(found, wanted) if isinstance(found, str) else found.sub(wanted, new)
         if new != old:
             path.write_text(new, encoding="utf-8")
