@@ -18,7 +18,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH  := torch $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab book serve offline test lint format refresh lock clean
+.PHONY: help lab book serve offline pdf test lint format refresh lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ serve: book ## build the book and show it at http://localhost:8000
 
 offline: book ## one archive for a USB stick: book, notebooks, package (WHEELS=--wheels: all packages)
 	$(BIN)/python .ci/offline.py $(WHEELS) $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
+
+pdf: book ## print chapters as handouts and as slides (CHAPTERS=01_ngram SOLUTIONS=open)
+	$(BIN)/python .ci/pdf.py $(if $(SOLUTIONS),--solutions $(SOLUTIONS)) $(CHAPTERS)
 
 # One thread a worker: two workers of two threads each on two cores are slower than one.
 test: $(READY) ## run every test: code, notebooks, book, browser

@@ -26,7 +26,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks import Missing, table
-from benchmarks.widgets import open_browser
+from benchmarks._browser import open_browser
 
 ROOT = Path(__file__).resolve().parents[1]
 EXTENSION = "lmcourse.sphinxext"

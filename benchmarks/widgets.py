@@ -23,8 +23,6 @@ Without Playwright or Chromium nothing is measured; set ``CHROMIUM`` to the brow
 import gzip
 import io
 import json
-import os
-import shutil
 import statistics
 import tempfile
 from collections.abc import Callable
@@ -39,6 +37,7 @@ from urllib.parse import urlsplit
 import torch
 
 from benchmarks import Missing, table
+from benchmarks._browser import open_browser
 from lmcourse.widgets import AttentionExplorer
 
 OURS = "AttentionExplorer"
@@ -179,15 +178,6 @@ TOOLS = {
 
 
 # --- the browser ---
-
-
-def open_browser(playwright):
-    """Headless Chromium, or Missing."""
-    found = [os.environ.get("CHROMIUM"), *map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])]
-    path = next(filter(None, found), None)
-    if not path or not Path(path).exists():
-        raise Missing("there is no Chromium: install it, or set CHROMIUM to its path")
-    return playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
 
 
 def _open(browser, path, name, weights, patience):

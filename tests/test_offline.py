@@ -7,10 +7,14 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from importlib.metadata import distribution, requires
 from pathlib import Path
 
+import nbformat
 import pytest
 from ci_script import load
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 
@@ -103,6 +107,75 @@ def test_the_figures_are_found_from_the_notebooks(unpacked):
         [sys.executable, "-I", "-c", code], cwd=unpacked / "notebooks", capture_output=True, text=True
     )
     assert re.fullmatch(r"\d{4}-\d\d-\d\d\n", done.stdout), done.stderr
+
+
+@pytest.fixture(scope="module")
+def alone(unpacked, tmp_path_factory):
+    """A program run where there is the wheel of the stick and what it asks for, and nothing else."""
+    folder = tmp_path_factory.mktemp("alone")
+    (wheel,) = (unpacked / "wheels").iterdir()
+    with zipfile.ZipFile(wheel) as file:
+        file.extractall(folder / "lmcourse")  # nothing of this checkout: it is not linked below
+    asked, todo = {}, [Requirement(line) for line in requires("lmcourse") if "extra ==" not in line]
+    while todo:
+        need = todo.pop()
+        name = canonicalize_name(need.name)
+        if name in asked or (need.marker and not need.marker.evaluate({"extra": ""})):
+            continue
+        asked[name] = distribution(name)
+        extras = [{"extra": extra} for extra in need.extras] or [{"extra": ""}]
+        further = map(Requirement, asked[name].requires or [])
+        todo += [r for r in further if not r.marker or any(r.marker.evaluate(extra) for extra in extras)]
+    for found in asked.values():
+        for top in {file.parts[0] for file in found.files if file.parts[0] not in ("..", "__pycache__")}:
+            link = folder / "others" / top
+            link.parent.mkdir(exist_ok=True)
+            if not link.exists():
+                link.symlink_to(Path(found.locate_file(top)).resolve())
+    places = [str(folder / "lmcourse"), str(folder / "others")]
+
+    def run(code):
+        start = f"import sys; sys.path[:0] = {places!r}\n"
+        environment = {**os.environ, "MPLBACKEND": "agg", "MPLCONFIGDIR": str(folder)}
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", start + code],
+            cwd=unpacked / "notebooks", env=environment, capture_output=True, text=True, encoding="utf-8",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    return run
+
+
+def test_alone_means_alone(alone):
+    """Nothing of this checkout can be imported, and nothing that only the tests and the book need."""
+    found = alone("""
+import importlib.util, lmcourse, torch
+print(lmcourse.__file__)
+print([m for m in ("pytest", "sphinx", "nbformat", "jupyterlab", "tests") if importlib.util.find_spec(m)])""")
+    path, others = found.splitlines()
+    assert not Path(path).is_relative_to(ROOT) and others == "[]"
+
+
+def test_the_wheel_runs_chapter_one_and_makes_the_widgets(alone, unpacked):
+    cells = nbformat.read(unpacked / "notebooks" / "01_ngram.ipynb", as_version=4).cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    said = alone(f"""{code}
+from lmcourse import widgets
+print("reached the end")
+for name in widgets.__all__:
+    if isinstance(getattr(widgets, name), type) and hasattr(getattr(widgets, name), "_esm"):
+        print("widget", name, len(str(getattr(widgets, name)._esm)) > 2_000)
+import torch
+page = widgets.AttentionExplorer(torch.full((1, 1, 2, 2), 0.5), ["배", "boat"]).save("attention.html")
+print(len(page.read_text("utf-8")) > 20_000)
+page.unlink()""")
+    stored = "".join(o.text for c in cells if c.cell_type == "code" for o in c.outputs if o.output_type == "stream")
+    facts = [line for line in stored.splitlines() if re.match(r"(ko|en): (the floor|best)|order \d: perplexity", line)]
+    assert len(facts) >= 8 and set(facts) <= set(said.splitlines()), "it says what the book says"
+    made = said.split("reached the end\n")[1].splitlines()
+    assert made[-1] == "True" and len(made) >= 12
+    assert all(line.endswith(" True") for line in made[:-1])
 
 
 def test_the_same_files_make_the_same_archive(offline, tmp_path):

@@ -1,4 +1,4 @@
-"""The Sphinx extension without a browser: search terms, Korean runs, repository links, what a page loads."""
+"""The Sphinx extension without a browser: search terms, Korean runs, repository links, what a page loads, slides."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from docutils.core import publish_doctree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmcourse.sphinxext import hangul, pages, repository, search
+from lmcourse.sphinxext import classroom, hangul, pages, repository, search
 
 # Search: the index
 
@@ -384,3 +384,39 @@ def test_no_repository_at_all(tmp_path, monkeypatch):
 )  # fmt: skip
 def test_foreign_addresses(html, found):
     assert pages.foreign_addresses(html) == found
+
+
+# Slides
+
+
+def cells(*marks):
+    return [{"metadata": {"slideshow": {"slide_type": mark}} if mark else {}} for mark in marks]
+
+
+def test_a_subslide_is_a_slide_and_a_dash_no_mark():
+    assert classroom.deck(cells("slide", "-", "subslide", "fragment", "fragment", "")) == [
+        (1, 1),
+        (1, 1),
+        (2, 1),
+        (2, 2),
+        (2, 3),
+        (2, 3),
+    ]
+
+
+def test_what_is_left_out_before_the_first_slide():
+    assert classroom.deck(cells("skip", "slide")) == [None, (1, 1)]
+    assert classroom.deck(cells("", "notes")) == [None, None], "no slides, no deck"
+
+
+@pytest.mark.parametrize(
+    ("marks", "message"),
+    [
+        (["slide", "slid"], "cell 1: 'slid' is no slide type; there are slide, subslide, fragment"),
+        (["", "slide"], "cell 0 is shown, but no slide has begun"),
+        (["notes", "slide"], "cell 0 is shown, but no slide has begun"),
+    ],
+)
+def test_bad_marks_are_named(marks, message):
+    with pytest.raises(ValueError, match=message):
+        classroom.deck(cells(*marks))

@@ -301,11 +301,11 @@ class AttentionExplorer(Explorer):
         """The explorer as a page: its state, and the script that brings widgets to life in the book."""
         from ipywidgets.embed import dependency_state, embed_data
 
-        from lmcourse import sphinxext
-
         state = dependency_state([self], drop_defaults=False)
         found = embed_data(views=[self], drop_defaults=False, state=state)
-        host = (Path(sphinxext.__file__).parent / "static" / "lmcourse" / "widget-host.js").read_text(encoding="utf-8")
+        # The extension itself needs Sphinx, which a reader of the notebooks does not have.
+        static = Path(__file__).parents[1] / "sphinxext" / "static" / "lmcourse"
+        host = (static / "widget-host.js").read_text(encoding="utf-8")
         return PAGE.format(
             language=self.language or "en",
             title=_escaped(title),

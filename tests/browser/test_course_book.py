@@ -161,6 +161,23 @@ def check_page(visited, page, theme):
     assert in_the_way(tab) == []
 
 
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_chapter_as_slides(html, visit, page):
+    """Each slide shows something, and fits a projector in a size that can be read."""
+    visited = visit(f"{(html / f'{page}.html').as_uri()}#slides", width=1280, height=720)
+    tab = visited.page
+    tab.locator(".lm-bar").wait_for()
+    count = tab.evaluate("lmcourseSlides.slides.length")
+    assert count >= 14
+    for n in range(count):
+        tab.evaluate(f"lmcourseSlides.go({n}, Infinity)")
+        share, title = tab.evaluate(f"[lmcourseSlides.slides[{n}].share, lmcourseSlides.slides[{n}].title]")
+        parts = tab.locator("article section > :not(section, .lm-elsewhere)")
+        assert parts.count() and parts.last.is_visible(), f"slide {n + 1}, {title}, shows nothing"
+        assert share >= 0.35, f"slide {n + 1}, {title}, is too small or too long"
+    assert visited.errors == [] and visited.foreign == []
+
+
 def test_the_explorer_of_chapter_one_answers_in_both_languages(html, visit):
     """Words are typed as one types them, without the ▁ of the pieces; both languages have models."""
     page = visit((html / "notebooks/01_ngram.html").as_uri(), width=1280).page

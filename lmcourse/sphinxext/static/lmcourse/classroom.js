@@ -225,26 +225,29 @@
     document.querySelector(".btn-slides-button")?.focus({ preventScroll: true });
   }
 
-  /** The slide whose first part is nearest to the top of the window. */
+  /** The slide that one is reading: the last one that begins above, or at the top of the window. */
   function nearest() {
     const tops = slides.map((slide) => slide.parts[0]?.element.getBoundingClientRect().top ?? Infinity);
-    return Math.max(0, tops.filter((top) => top < window.innerHeight / 2).length - 1);
+    return Math.max(0, tops.findLastIndex((top) => top < 150));
   }
 
   const KEYS = {
     PageDown: next, PageUp: back, ArrowRight: next, ArrowLeft: back, " ": next, Home: () => go(0, 0),
     End: () => go(slides.length - 1, Infinity), Escape: () => stop(), c: toggleCode, n: openNotes,
   }; // prettier-ignore
-  const EVEN_IN_A_WIDGET = ["PageDown", "PageUp", "Escape"]; // what a presenter's remote control sends
+  const REMOTE = ["PageDown", "PageUp"]; // what a presenter's remote control sends, even while a widget has the keys
+  const BUSY = "input, select, textarea, button, a, summary, .lm-widget";
 
-  document.addEventListener("keydown", (event) => {
-    if (!at || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    const busy = event.target.closest("input, select, textarea, button, a, summary, .lm-widget, [role=slider]");
+  const onKey = (event) => {
+    if (!at || event.ctrlKey || event.metaKey || event.altKey) return;
     const action = event.shiftKey && event.key === " " ? back : KEYS[event.key];
-    if (!action || (busy && !EVEN_IN_A_WIDGET.includes(event.key))) return;
+    const ours = event.target.closest(".lm-bar") && event.key !== " "; // which presses a button
+    if (!action || (event.target.closest(BUSY) && !ours && !REMOTE.includes(event.key))) return;
     event.preventDefault();
+    event.stopPropagation();
     action();
-  });
+  };
+  window.addEventListener("keydown", onKey, { capture: true }); // before a widget hears of it
   window.addEventListener("resize", () => at && draw());
   window.addEventListener("message", ({ data, source }) => {
     if (!at || source !== peer || !data?.lmcourseSlide) return;
