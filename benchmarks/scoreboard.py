@@ -32,7 +32,7 @@ from lmcourse.transformer import CausalLM
 
 UNITS = [("en", "word"), ("ko", "syllable"), ("ko", "morpheme")]
 ORDERS = {"word": (1, 2, 3, 4, 5), "syllable": (1, 2, 4, 6, 8), "morpheme": (1, 2, 3, 4, 5)}
-SEEDS = (0, 1)
+SEEDS = (0, 1, 2, 3, 4)
 MODELS = {  # all of 100,000 to 265,000 weights
     "RNN": (LanguageModel, {"width": 128, "cell": "rnn"}),  # the first cell of chapter 02, without gates
     "LSTM": (LanguageModel, {"width": 128}),

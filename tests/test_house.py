@@ -126,6 +126,22 @@ def prose(path):
     return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_every_chapter_has_the_same_skeleton(path):
+    text = prose(path)
+    first = nbformat.read(path, as_version=4).cells[0].source
+    assert re.match(r"# \S", first) and len(re.findall("^# ", text, re.MULTILINE)) == 1
+    assert re.search(r"^You need: .+ Reading time: about (\d+ minutes|an hour)\b", text, re.MULTILINE)
+    ends = ["What can go wrong", "Summary", "Exercises", "Where this comes from"]
+    assert re.findall("^## (.+)", text, re.MULTILINE)[-4:] == ends
+    source = "\n".join(cell.source for cell in code_cells(nbformat.read(path, as_version=4)))
+    number = path.stem.split("_")[0]
+    asked = re.findall(rf'^prompt\("({number}\.\d)"\)', source, re.MULTILINE)
+    assert 3 <= len(asked) <= 5
+    assert asked == re.findall(r'^check\("(.+?)"', source, re.MULTILINE)
+    assert asked == re.findall(r'^solution\("(.+?)"', source, re.MULTILINE)
+
+
 def glossary():
     return re.search(r"```{glossary}\n(.*)```", read("book/glossary.md"), re.DOTALL)[1]
 
