@@ -425,3 +425,54 @@ def test_a_tool_that_is_not_there_is_left_out(one_thread, monkeypatch, tmp_path)
     found = widgets.measure(None, (1, 1, 4, "en"), tmp_path, 1, 1)
     assert list(found) == [widgets.OURS] and found[widgets.OURS]["why"] == "refused: too many heads"
     assert set(found[widgets.OURS]["ratio"].values()) == {None}
+
+
+# --- the pages ---
+
+
+@pytest.fixture
+def weighed(one_thread, monkeypatch, tmp_path):
+    """The benchmark of the pages, and what it finds in two small books of one page; the files of the first."""
+    from benchmarks import Missing, pages
+
+    def build(folder, plain):
+        foreign = '<script src="https://example.org/a.js"></script><img src="https://example.org/b.png" alt="">'
+        text = f'<!doctype html><title>x</title><link rel="stylesheet" href="a.css"><p>{"word " * 5_000}'
+        html = folder / "html"
+        html.mkdir()
+        (html / "a.css").write_text("p { color: red }\n" * 200)
+        (html / "unused.css").write_text("p {}")
+        (html / "index.html").write_text(text + '<img src="a.png" alt="">' + foreign * plain)
+        (html / "a.png").write_bytes(bytes(range(256)) * (4 if plain else 2))
+        return html
+
+    monkeypatch.setattr(pages, "build", build)
+    monkeypatch.setattr(pages, "pages", lambda: ["index"])
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            result = pool.submit(pages.run, QUICK).result()
+    except Missing as missing:
+        pytest.skip(str(missing))
+    return pages, json.loads(json.dumps(result)), build(tmp_path, plain=False)
+
+
+def test_a_page_weighs_what_a_server_sends_for_it(weighed):
+    pages, result, html = weighed
+    row = result["pages"]["index"]
+    text, style = (len(pages.gzip.compress((html / name).read_bytes(), mtime=0)) for name in ("index.html", "a.css"))
+    assert row["ours"]["weights"] == {
+        "page": text, "styles": style, "scripts": 0, "fonts": 0, "pictures": 512, "other": 0
+    }  # fmt: skip
+    assert row["ours"]["bytes"] == text + style + 512 < 2_000, "text is compressed, pictures are not"
+    assert (row["ours"]["requests"], row["ours"]["foreign"], row["plain"]["foreign"]) == (3, 0, 2)
+    assert row["ratio"]["bytes"] == row["plain"]["bytes"] / row["ours"]["bytes"] > 1
+    assert row["ours"]["elements"] >= 6 and 0 < row["ours"]["first"] <= row["ours"]["largest"]
+    (line,) = [line for line in pages.report(result).splitlines() if line.startswith("index")]
+    assert "0 / 2" in line
+
+
+def test_the_pages_that_are_visited_are_in_the_book(one_thread):
+    pages = pytest.importorskip("benchmarks.pages")
+    names = pages.pages()
+    assert len(names) >= 19 and names[0] == "book/intro"
+    assert all(any((ROOT / f"{name}{ending}").is_file() for ending in (".md", ".ipynb")) for name in names)

@@ -161,6 +161,20 @@ def check_page(visited, page, theme):
     assert in_the_way(tab) == []
 
 
+LIMITS = {"book/intro": 500_000, "book/glossary": 500_000, "notebooks/00_models": 1_500_000}
+
+
+@pytest.mark.parametrize("page", LIMITS)
+def test_a_page_is_light(site, browser, monkeypatch, page):
+    """As a server sends it, compressed, to somebody who has seen nothing of the book yet."""
+    monkeypatch.syspath_prepend(ROOT)
+    pages = pytest.importorskip("benchmarks.pages")
+    seen = pages.summary([pages.visit(browser, f"{site}/{page}.html")])
+    assert seen["bytes"] < LIMITS[page], seen["weights"]
+    assert seen["weights"]["styles"] and seen["weights"]["page"], "it was measured"
+    assert seen["foreign"] == 0
+
+
 @pytest.mark.parametrize("page", NOTEBOOKS)
 def test_chapter_as_slides(html, visit, page):
     """Each slide shows something, and fits a projector in a size that can be read."""
