@@ -101,7 +101,8 @@ def test_a_lesson_from_the_first_slide_to_the_last(visit, either):
     press(page, "ArrowRight")
     assert words(page).endswith("3") and "n19 = 19" not in words(page), "long code is not shown beside what it prints"
     press(page, "End")
-    assert place(page) == (7, 1) and "Show code cell" not in words(page)
+    assert place(page) == (7, 1) and "def " in words(page)
+    assert "code cell" not in words(page) and "solution(" not in words(page), "only the solution itself"
     press(page, "ArrowLeft", "ArrowLeft")
     assert place(page) == (6, 0)
     press(page, "Home", "ArrowLeft")
@@ -139,6 +140,10 @@ def test_slides_are_as_large_as_fits(visit, site):
         )
         assert fits == bool(shares[-1])
     assert shares[0] == 1 and shares[5] == 0, "what is too long can be scrolled"
+    page.evaluate("lmcourseSlides.go(5, 0)")
+    assert page.locator(".lm-more").inner_text() == "↓ scroll"
+    press(page, "ArrowDown", "ArrowDown")
+    page.wait_for_function("document.querySelector('article').scrollTop > 0")
     page.evaluate("lmcourseSlides.go(0, 0)")
     size = page.locator("article h1").bounding_box()["height"]
     page.set_viewport_size({"width": 1920, "height": 1080})

@@ -90,18 +90,23 @@
     return found;
   }
 
-  /** The largest size at which a slide fits the window: what is too long even at the smallest can be scrolled. */
+  const SIZES = [1, 0.9, 0.8, 0.72, 0.64, 0.57, 0.5, 0.45, 0.4]; // shares of the largest
+  const SCROLLED = 0.57;
+
+  /** Show parts at the largest size at which they fit the window; 0 if none does, and then they can be scrolled. */
   function fit(elements) {
     const most = 1.7 * Math.min(window.innerWidth / 1280, window.innerHeight / 720);
-    const wide = elements.flatMap((e) => [...e.querySelectorAll("pre, table, .lm-widget, mjx-container")]);
+    const wide = elements.flatMap((e) => [...e.querySelectorAll("pre, table, .lm-widget")].concat(e.matches("div.math") ? e : []));
     const overflows = () =>
       article.scrollHeight > article.clientHeight + 1 ||
       article.scrollWidth > article.clientWidth + 1 ||
-      wide.some((e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== "inline");
-    for (const share of [1, 0.9, 0.8, 0.72, 0.64, 0.57, 0.5, 0.45, 0.4, 0.35]) {
-      for (const element of elements) element.style.zoom = share * most;
+      wide.some((e) => e.scrollWidth > e.clientWidth + 1);
+    const resize = (share) => elements.forEach((element) => { element.style.zoom = share * most; }); // prettier-ignore
+    for (const share of SIZES) {
+      resize(share);
       if (!overflows()) return share;
     }
+    resize(SCROLLED);
     return 0;
   }
 
@@ -119,9 +124,9 @@
       element.classList.toggle("lm-running", element === running);
     }
     for (const cell of article.querySelectorAll(".cell")) {
-      const printed = cell.querySelector(":scope > .cell_output > .output.stream, :scope > .cell_output > .output.text_plain");
-      const drawn = cell.querySelector(":scope > .cell_output :is(img, .lm-widget, table)");
-      const output = cell.querySelector(":scope > .cell_output");
+      const output = cell.querySelector(".cell_output");
+      const printed = output?.querySelector(".output.stream, .output.text_plain");
+      const drawn = output?.querySelector("img, .lm-widget, table");
       const long = (cell.querySelector(".cell_input pre")?.textContent.trim().split("\n").length ?? 0) > LONG;
       cell.classList.toggle("lm-only-output", Boolean(output && (drawn || !printed || long || cell.matches(".lm-prompt"))));
     }
@@ -129,6 +134,7 @@
     article.scrollTop = 0;
     if (speaking) for (const element of shown.keys()) element.style.zoom = 1.25;
     else slide.share = fit([...shown.keys()]);
+    bar.querySelector(".lm-more").textContent = !speaking && !slide.share ? "↓ scroll" : "";
     bar.querySelector(".lm-place").textContent = `${at.slide + 1} / ${slides.length}`;
     bar.querySelector(".lm-where").textContent = speaking ? `${slide.title}${slides[at.slide + 1] ? ` → ${slides[at.slide + 1].title}` : ""}` : slide.title;
     bar.querySelector(".lm-back").disabled = at.slide === 0 && at.step === 0;
@@ -179,6 +185,7 @@
       text("lm-place"),
       button("next", "›", "Next (Page down)", next),
       text("lm-where"),
+      text("lm-more"),
       code,
       ...(speaking ? [] : [button("speak", "notes", "Open the speaker’s notes in a window (N)", openNotes)]),
       button("end", "×", "Back to the page (Escape)", stop),
