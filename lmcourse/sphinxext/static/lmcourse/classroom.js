@@ -78,6 +78,7 @@
   let at = null; // {slide, step}, counted from 0, while slides are shown
   let speaking = false; // this window shows the notes
   let peer = null; // the other window
+  let printing = false;
   let aside = []; // what was made inert
   let bar = null;
   const opened = new Map(); // solutions, and whether they were open
@@ -106,7 +107,7 @@
       resize(share);
       if (!overflows()) return share;
     }
-    resize(SCROLLED);
+    if (!printing) resize(SCROLLED);
     return 0;
   }
 
@@ -266,11 +267,13 @@
   window.addEventListener("beforeprint", () => {
     if (!at || speaking) return;
     const here = at;
+    printing = true;
     slides.forEach((slide, number) => go(number, Infinity, true));
     for (const [number, slide] of slides.entries())
       slide.parts.forEach(({ element }, i) => element.classList.toggle("lm-new-page", i === 0 && number > 0));
     for (const element of everyPart) element.classList.toggle("lm-on-no-slide", !slides.some((s) => s.parts.some((p) => p.element === element)));
     go(here.slide, here.step, true);
+    printing = false;
     pageSize = document.createElement("style");
     const [width, height] = [window.innerWidth, window.innerHeight];
     pageSize.textContent = `@page { size: ${width}px ${height}px; margin: ${0.03 * height}px ${0.05 * width}px; }`;
