@@ -103,9 +103,12 @@
       article.scrollWidth > article.clientWidth + 1 ||
       wide.some((e) => e.scrollWidth > e.clientWidth + 1);
     const resize = (share) => elements.forEach((element) => { element.style.zoom = share * most; }); // prettier-ignore
-    for (const share of SIZES) {
-      resize(share);
-      if (!overflows()) return share;
+    for (const wrapped of [false, true]) {
+      article.classList.toggle("lm-wrapped", wrapped); // long lines break only where nothing else helps
+      for (const share of SIZES) {
+        resize(share);
+        if (!overflows()) return share;
+      }
     }
     if (!printing) resize(SCROLLED);
     return 0;
@@ -223,7 +226,7 @@
       element.classList.remove("lm-elsewhere", "lm-later", "lm-running");
       element.style.removeProperty("zoom");
     }
-    article.classList.remove("lm-title-slide");
+    article.classList.remove("lm-title-slide", "lm-wrapped");
     article.removeAttribute("tabindex");
     for (const element of aside) element.inert = false;
     for (const [details, open] of opened) details.open = open;
