@@ -260,6 +260,16 @@ def test_runs_of_hangul(text, runs):
     assert [piece for piece, korean in pieces if korean] == runs
 
 
+def test_printed_hangul_is_marked_once():
+    html = '<p>배</p><pre class="x"><span>배 &lt;s&gt; 할머니께서 오셨다.</span> a</pre><code>말</code>'
+    marked = hangul.mark_printed(html)
+    assert marked == (
+        '<p>배</p><pre class="x"><span><span lang="ko">배</span> &lt;s&gt; <span lang="ko">할머니께서 오셨다</span>.'
+        '</span> a</pre><code><span lang="ko">말</span></code>'
+    )
+    assert hangul.mark_printed(marked) == marked
+
+
 def test_code_is_not_marked():
     document = publish_doctree("말 ``말``\n\n::\n\n   말\n\n.. raw:: html\n\n   말\n\n.. math:: \\text{말}\n")
     texts = [text for text in document.findall(nodes.Text) if "말" in text]

@@ -34,6 +34,26 @@ def is_marked(node):
     return False
 
 
+PRINTED = re.compile(r"<(pre|code|td|th)\b.*?</\1>", re.DOTALL)
+TEXT = re.compile(r"(<[^>]*>)([^<]*[가-힣ㄱ-ㆎ][^<]*)")
+OPEN = '<span lang="ko">'
+
+
+def mark_printed(html):
+    """The page with Hangul marked in code too, and in what code prints: the builder highlights it only at the end.
+
+    >>> mark_printed("<p>배</p><pre>a 배</pre>")
+    '<p>배</p><pre>a <span lang="ko">배</span></pre>'
+    """
+
+    def mark(text):
+        if text[1] == OPEN:  # done already
+            return text[0]
+        return text[1] + "".join(f"{OPEN}{piece}</span>" if korean else piece for piece, korean in split(text[2]))
+
+    return PRINTED.sub(lambda block: TEXT.sub(mark, block[0]), html)
+
+
 class MarkHangul(SphinxPostTransform):
     """Writes ``<span lang="ko">`` around runs of Hangul, where the page itself is not Korean."""
 

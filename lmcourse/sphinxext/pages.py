@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from docutils import nodes
 from sphinx.util import logging
 
+from lmcourse.sphinxext import hangul
+
 logger = logging.getLogger(__name__)
 
 # What a browser fetches by itself. A link that a reader may click is none of it.
@@ -99,5 +101,7 @@ def mend_pages(app, exception):
         old = new = path.read_text(encoding="utf-8")
         for found, wanted in MENDED[:-1] if path.name == SEARCH_PAGE else MENDED:
             new = new.replace(found, wanted) if isinstance(found, str) else found.sub(wanted, new)
+        if not str(app.config.language).startswith("ko"):
+            new = hangul.mark_printed(new)
         if new != old:
             path.write_text(new, encoding="utf-8")

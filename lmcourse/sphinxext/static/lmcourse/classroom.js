@@ -55,7 +55,7 @@
   }
 
   const HEADINGS = "h1, h2, h3, h4";
-  const LONG = 12; // lines of code: more of them are not shown beside what they print
+  const LONG = 12, TABLE = 3; // lines: longer code is not shown beside what it prints, and none of 6 or more beside a table
 
   const slides = []; // [{parts: [{element, step}], notes: [element], title}]
   for (const marked of article.querySelectorAll("[class*='lm-slide-']")) {
@@ -114,6 +114,13 @@
     return 0;
   }
 
+  /** Fit the slide again, but only if it has become too large: nothing is to jump while somebody uses a widget. */
+  function refit() {
+    const slide = slides[at.slide];
+    const full = article.scrollHeight > article.clientHeight + 1;
+    if (!speaking && slide.share && full) draw();
+  }
+
   function draw() {
     const slide = slides[at.slide];
     const shown = new Map(
@@ -131,7 +138,9 @@
       const output = cell.querySelector(".cell_output");
       const printed = output?.querySelector(".output.stream, .output.text_plain");
       const drawn = output?.querySelector("img, .lm-widget, table");
-      const long = (cell.querySelector(".cell_input pre")?.textContent.trim().split("\n").length ?? 0) > LONG;
+      const lines = (pre) => pre?.textContent.trim().split("\n").length ?? 0;
+      const code = lines(cell.querySelector(".cell_input pre"));
+      const long = code > LONG || (code > 5 && lines(output?.querySelector(".output.stream pre")) > TABLE);
       cell.classList.toggle("lm-only-output", Boolean(output && (drawn || !printed || long || cell.matches(".lm-prompt"))));
     }
     article.classList.toggle("lm-title-slide", !speaking && slide.parts.some(({ element }) => element.matches("h1")));
@@ -260,6 +269,17 @@
   };
   window.addEventListener("keydown", onKey, { capture: true }); // before a widget hears of it
   window.addEventListener("resize", () => at && draw());
+  // A widget that is drawn only now, or grows under one's hands.
+  const sizes = new Map();
+  const watch = new ResizeObserver((entries) => {
+    const grown = entries.filter(({ target, contentRect }) => {
+      const before = sizes.get(target) ?? 0;
+      sizes.set(target, contentRect.height);
+      return contentRect.height > before + 1;
+    });
+    if (at && !printing && grown.some(({ target }) => target.checkVisibility())) refit();
+  });
+  for (const widget of article.querySelectorAll(".lm-widget")) watch.observe(widget);
   window.addEventListener("message", ({ data, source }) => {
     if (!at || source !== peer || !data?.lmcourseSlide) return;
     go(Number(data.lmcourseSlide.slide), Number(data.lmcourseSlide.step), true);
