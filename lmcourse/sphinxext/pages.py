@@ -78,7 +78,7 @@ def ask_no_other_host(app, pagename, templatename, context, doctree):
         logger.warning("page %s would load %s from another host", pagename, address, type="lmcourse", subtype="offline")
 
 
-# What the theme writes into every page, and what it is to be. A screen reader stumbles over the first two. The icons
+# What the theme writes into its pages, and what it is to be. A screen reader stumbles over the first three. The icons
 # are drawn by the font of the theme's style sheet: its script would draw them once more, with 1.5 MB. The index is for
 # the page of the search.
 MENDED = [
@@ -87,6 +87,7 @@ MENDED = [
         '<dl>\n<dd><em class="sig-param">',
         '<dl role="presentation">\n<dd><em class="sig-param">',
     ),  # a list without terms
+    ('<div role="list" class="citation-list">', '<div class="citation-list">'),  # its entries are no items
     (re.compile(r'\s*<script[^>]* src="[^"]*/fontawesome\.js[^"]*"></script>'), ""),
     (re.compile(r'\s*<script src="[^"]*\b(?:searchtools|language_data|searchindex)\.js"></script>'), ""),
 ]
