@@ -251,6 +251,8 @@ def test_the_bar_can_be_read_and_pressed(visit, site, dark):
     bar = page.get_by_role("toolbar", name="Slides")
     assert small_targets(bar) == [] and low_contrast(bar) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    text = page.get_by_text("Is it 3, or 4?")
+    assert text.evaluate("(e) => parseFloat(getComputedStyle(e).fontSize) * parseFloat(e.style.zoom || 1)") >= 14.5
     bar.get_by_role("button", name="Next").click()
     press(page, "ArrowRight", "ArrowLeft")  # the keys go on working
     assert place(page) == (2, 1)

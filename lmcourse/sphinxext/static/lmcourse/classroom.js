@@ -96,7 +96,7 @@
 
   /** Show parts at the largest size at which they fit the window; 0 if none does, and then they can be scrolled. */
   function fit(elements) {
-    const most = 1.7 * Math.min(window.innerWidth / 1280, window.innerHeight / 720);
+    const most = Math.max(1, 1.7 * Math.min(window.innerWidth / 1280, window.innerHeight / 720)); // a phone is held close
     const wide = elements.flatMap((e) => [...e.querySelectorAll("pre, table, .lm-widget")].concat(e.matches("div.math") ? e : []));
     const overflows = () =>
       article.scrollHeight > article.clientHeight + 1 ||
