@@ -201,6 +201,16 @@ def test_glossary_has_each_term_in_both_languages():
     assert terms[::2] == sorted(terms[::2], key=str.lower)
 
 
+def test_weights_of_the_pages_are_those_that_were_measured():
+    pages = json.loads(read("benchmarks/results/pages.json"))["pages"]
+    sizes = {name: row["ours"]["bytes"] / 1e6 for name, row in pages.items()}
+    chapters = [size for name, size in sizes.items() if name.startswith("notebooks/")]
+    (low, high) = re.search(r"a chapter ([\d.]+) to ([\d.]+) MB", read("book/how-to-use.md")).groups()
+    assert [f"{min(chapters):.1f}", f"{max(chapters):.1f}"] == [low, high]
+    assert len(chapters) == len(NOTEBOOKS)
+    assert 0.25 < sizes["book/intro"] < 0.4, "a third of a megabyte"
+
+
 def test_data_page_names_every_source():
     from lmcourse.datasets import SOURCES
 
