@@ -73,7 +73,7 @@
     slide.title = words(slide.heading);
     slide.steps = Math.max(1, ...slide.parts.map((part) => part.step));
   }
-  const everyPart = [...article.querySelectorAll("section > :not(section)")];
+  const everyPart = [...article.querySelectorAll("section > :not(section)")].filter((e) => !e.parentElement.closest(".cell"));
 
   let at = null; // {slide, step}, counted from 0, while slides are shown
   let speaking = false; // this window shows the notes
