@@ -156,9 +156,10 @@ def test_slides_are_as_large_as_fits(visit, site):
 def test_nothing_else_can_be_reached_and_all_comes_back(visit, either):
     page = visit(f"{either}/lesson.html").page
     page.locator("h2:has-text('Far too long')").evaluate("(e) => e.scrollIntoView()")
-    page.evaluate("lmcourseSlides.start()")
+    page.evaluate("lmcourseSlides.start(); lmcourseSlides.start()")  # a click too many
     page.locator(".lm-bar").wait_for()
     assert place(page) == (6, 0), "it begins where one was reading"
+    assert page.locator(".lm-bar").count() == 1
     names = set()
     for _ in range(12):
         press(page, "Tab")
@@ -189,6 +190,11 @@ def test_the_speaker_has_a_window_and_both_go_together(visit, either):
     press(notes, "PageDown")
     page.get_by_text("Is it 3, or 4?").wait_for()
     assert place(page) == (2, 0) and notes.evaluate("location.hash") == "#notes-2"
+    press(notes, "n")
+    assert len(page.context.pages) == 2 and notes.locator(".lm-bar").count() == 1
+    assert notes.title().startswith("Notes: ")
+    press(notes, "Escape")
+    assert not notes.title().startswith("Notes: ") and place(page) == (2, 0)
 
 
 def test_messages_of_strangers_move_nothing(visit, site):

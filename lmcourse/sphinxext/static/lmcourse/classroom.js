@@ -25,7 +25,8 @@
 
   function treatSolutions(way) {
     root.dataset.lmSolutions = way;
-    for (const details of solutions.flatMap((cell) => [...cell.querySelectorAll("details")])) details.open = way === "open";
+    for (const details of solutions.flatMap((cell) => [...cell.querySelectorAll("details")]))
+      details.open = way === "open";
     try {
       localStorage.setItem("lm-solutions", way);
     } catch {
@@ -55,7 +56,8 @@
   }
 
   const HEADINGS = "h1, h2, h3, h4";
-  const LONG = 12, TABLE = 3; // lines: longer code is not shown beside what it prints, and none of 6 or more beside a table
+  const LONG = 12,
+    TABLE = 3; // lines: longer code is not shown beside what it prints, and none of 6 or more beside a table
 
   const slides = []; // [{parts: [{element, step}], notes: [element], title}]
   for (const marked of article.querySelectorAll("[class*='lm-slide-']")) {
@@ -66,20 +68,28 @@
     else slide.parts.push({ element, step: Number(/\blm-step-(\d+)/.exec(marked.className)[1]) });
   }
   /** The words of a heading, without the sign that links to it. */
-  const words = (heading) => [...heading.childNodes].filter((n) => !n.classList?.contains("headerlink")).map((n) => n.textContent).join("");
+  const words = (heading) =>
+    [...heading.childNodes]
+      .filter((n) => !n.classList?.contains("headerlink"))
+      .map((n) => n.textContent)
+      .join("");
   for (const slide of slides) {
     const first = (slide.parts[0]?.element ?? slide.notes[0]).closest("section");
     slide.heading = first.querySelector(`:scope > :is(${HEADINGS})`);
     slide.title = words(slide.heading);
     slide.steps = Math.max(1, ...slide.parts.map((part) => part.step));
   }
-  const everyPart = [...article.querySelectorAll("section > :not(section)")].filter((e) => !e.parentElement.closest(".cell"));
+  const everyPart = [...article.querySelectorAll("section > :not(section)")].filter(
+    (e) => !e.parentElement.closest(".cell"),
+  );
 
   let at = null; // {slide, step}, counted from 0, while slides are shown
   let speaking = false; // this window shows the notes
   let peer = null; // the other window
+  let starting = false; // formulas and widgets are still being drawn
   let printing = false;
   let aside = []; // what was made inert
+  const title = document.title;
   let bar = null;
   const opened = new Map(); // solutions, and whether they were open
 
@@ -87,7 +97,9 @@
   function surroundings() {
     const found = [];
     for (let box = article; box !== document.body; box = box.parentElement)
-      found.push(...[...box.parentElement.children].filter((e) => e !== box && e !== bar && !e.matches("script, style, link")));
+      found.push(
+        ...[...box.parentElement.children].filter((e) => e !== box && e !== bar && !e.matches("script, style, link")),
+      );
     return found;
   }
 
@@ -97,12 +109,16 @@
   /** Show parts at the largest size at which they fit the window; 0 if none does, and then they can be scrolled. */
   function fit(elements) {
     const most = Math.max(1, 1.7 * Math.min(window.innerWidth / 1280, window.innerHeight / 720)); // a phone is held close
-    const wide = elements.flatMap((e) => [...e.querySelectorAll("pre, table, .lm-widget")].concat(e.matches("div.math") ? e : []));
+    const wide = elements.flatMap((e) =>
+      [...e.querySelectorAll("pre, table, .lm-widget")].concat(e.matches("div.math") ? e : []),
+    );
     const overflows = () =>
       article.scrollHeight > article.clientHeight + 1 ||
       article.scrollWidth > article.clientWidth + 1 ||
       wide.some((e) => e.scrollWidth > e.clientWidth + 1);
-    const resize = (share) => elements.forEach((element) => { element.style.zoom = share * most; }); // prettier-ignore
+    const resize = (share) => {
+      for (const element of elements) element.style.zoom = share * most;
+    };
     for (const wrapped of [false, true]) {
       article.classList.toggle("lm-wrapped", wrapped); // long lines break only where nothing else helps
       for (const share of SIZES) {
@@ -141,7 +157,10 @@
       const lines = (pre) => pre?.textContent.trim().split("\n").length ?? 0;
       const code = lines(cell.querySelector(".cell_input pre"));
       const long = code > LONG || (code > 5 && lines(output?.querySelector(".output.stream pre")) > TABLE);
-      cell.classList.toggle("lm-only-output", Boolean(output && (drawn || !printed || long || cell.matches(".lm-prompt"))));
+      cell.classList.toggle(
+        "lm-only-output",
+        Boolean(output && (drawn || !printed || long || cell.matches(".lm-prompt"))),
+      );
     }
     article.classList.toggle("lm-title-slide", !speaking && slide.parts.some(({ element }) => element.matches("h1")));
     article.scrollTop = 0;
@@ -149,7 +168,9 @@
     else slide.share = fit([...shown.keys()]);
     bar.querySelector(".lm-more").textContent = !speaking && !slide.share ? "↓ scroll" : "";
     bar.querySelector(".lm-place").textContent = `${at.slide + 1} / ${slides.length}`;
-    bar.querySelector(".lm-where").textContent = speaking ? `${slide.title}${slides[at.slide + 1] ? ` → ${slides[at.slide + 1].title}` : ""}` : slide.title;
+    bar.querySelector(".lm-where").textContent = speaking
+      ? `${slide.title}${slides[at.slide + 1] ? ` → ${slides[at.slide + 1].title}` : ""}`
+      : slide.title;
     bar.querySelector(".lm-back").disabled = at.slide === 0 && at.step === 0;
     bar.querySelector(".lm-next").disabled = at.slide === slides.length - 1 && at.step === slide.steps - 1;
     bar.querySelector("[role=status]").textContent = `Slide ${at.slide + 1} of ${slides.length}: ${slide.title}`;
@@ -172,7 +193,11 @@
   }
 
   function openNotes() {
-    peer = window.open(`${location.href.split("#")[0]}#notes-${at.slide + 1}`, "lmcourse-notes", "width=720,height=640");
+    peer = window.open(
+      `${location.href.split("#")[0]}#notes-${at.slide + 1}`,
+      "lmcourse-notes",
+      "width=720,height=640",
+    );
   }
 
   function button(name, sign, label, action) {
@@ -208,8 +233,10 @@
   }
 
   async function start(slide = nearest(), notes = false) {
-    if (at || !slides.length) return;
+    if (at || starting || !slides.length) return;
+    starting = true;
     await Promise.all([window.MathJax?.startup?.promise, window.lmcourseWidgets?.ready]);
+    starting = false;
     speaking = notes;
     if (speaking) peer = window.opener;
     makeBar();
@@ -221,7 +248,7 @@
     }
     root.classList.add("lm-presenting");
     root.classList.toggle("lm-speaking", speaking);
-    document.title = speaking ? `Notes: ${document.title}` : document.title;
+    if (speaking) document.title = `Notes: ${title}`;
     article.tabIndex = -1;
     article.focus({ preventScroll: true });
     go(slide, 0, true);
@@ -237,6 +264,7 @@
     }
     article.classList.remove("lm-title-slide", "lm-wrapped");
     article.removeAttribute("tabindex");
+    document.title = title;
     for (const element of aside) element.inert = false;
     for (const [details, open] of opened) details.open = open;
     bar.remove();
@@ -248,12 +276,15 @@
   /** The slide that one is reading: the last one that begins above, or at the top of the window. */
   function nearest() {
     const tops = slides.map((slide) => slide.parts[0]?.element.getBoundingClientRect().top ?? Infinity);
-    return Math.max(0, tops.findLastIndex((top) => top < 150));
+    return Math.max(
+      0,
+      tops.findLastIndex((top) => top < 150),
+    );
   }
 
   const KEYS = {
     PageDown: next, PageUp: back, ArrowRight: next, ArrowLeft: back, " ": next, Home: () => go(0, 0),
-    End: () => go(slides.length - 1, Infinity), Escape: () => stop(), c: toggleCode, n: openNotes,
+    End: () => go(slides.length - 1, Infinity), Escape: () => stop(), c: toggleCode, n: () => speaking || openNotes(),
   }; // prettier-ignore
   const REMOTE = ["PageDown", "PageUp"]; // what a presenter's remote control sends, even while a widget has the keys
   const BUSY = "input, select, textarea, button, a, summary, .lm-widget";
@@ -286,23 +317,34 @@
   });
 
   // Print: every slide on a page of the window's own shape, complete, as large as it is on the screen.
-  let pageSize = null;
+  const pageSize = document.createElement("style");
+  let before = null; // where one was
   window.addEventListener("beforeprint", () => {
     if (!at || speaking) return;
-    const here = at;
+    before = at;
     printing = true;
-    slides.forEach((slide, number) => go(number, Infinity, true));
+    const own = new Map(); // how large each part is on its own slide: a heading runs above others, in small
+    slides.forEach((slide, number) => {
+      go(number, Infinity, true);
+      for (const { element } of slide.parts) own.set(element, element.style.zoom);
+    });
+    for (const element of everyPart) {
+      element.classList.remove("lm-running");
+      element.classList.toggle("lm-on-no-slide", !own.has(element));
+      element.style.zoom = own.get(element) ?? "";
+    }
     for (const [number, slide] of slides.entries())
       slide.parts.forEach(({ element }, i) => element.classList.toggle("lm-new-page", i === 0 && number > 0));
-    for (const element of everyPart) element.classList.toggle("lm-on-no-slide", !slides.some((s) => s.parts.some((p) => p.element === element)));
-    go(here.slide, here.step, true);
-    printing = false;
-    pageSize = document.createElement("style");
     const [width, height] = [window.innerWidth, window.innerHeight];
     pageSize.textContent = `@page { size: ${width}px ${height}px; margin: ${0.03 * height}px ${0.05 * width}px; }`;
     document.head.append(pageSize);
   });
-  window.addEventListener("afterprint", () => pageSize?.remove());
+  window.addEventListener("afterprint", () => {
+    if (!printing) return;
+    printing = false;
+    pageSize.remove();
+    go(before.slide, before.step, true);
+  });
 
   function follow() {
     const found = /^#(slides|notes)(?:-(\d+))?$/.exec(location.hash);
