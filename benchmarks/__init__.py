@@ -1,8 +1,8 @@
 """Measurements against other tools, in the same run: ``python -m benchmarks ngram``.
 
-A benchmark is a module with ``run(options)``, which gives a dict that JSON can hold, and perhaps
-``report(result)``, which gives the same as text. The results that the book shows are in ``results/``. Ratios
-of two tools in one run travel from machine to machine; seconds do not.
+A benchmark is a module with ``SEEDS``, of all that it draws, with ``run(options)``, which gives a dict that JSON can
+hold, and perhaps with ``report(result)``, which gives the same as text. The results that the book shows are in
+``results/``. Ratios of two tools in one run travel from machine to machine; seconds do not.
 """
 
 import json

@@ -28,7 +28,7 @@ def main():
     for name in options.names or names:
         module = importlib.import_module(f"benchmarks.{name}")
         head = benchmarks.about(options.device)
-        result = head | module.run(options)
+        result = head | {"seeds": module.SEEDS} | module.run(options)
         if hasattr(module, "report"):
             print(f"\n{module.report(result)}\n")
         if options.quick and not options.output:

@@ -26,6 +26,7 @@ from lmcourse.language_model import IGNORE
 from lmcourse.pretraining import mask_tokens, pack
 from lmcourse.tasks import seeded
 
+SEEDS = (0, 1)  # of weights and tokens; of gradients
 SHAPE = BertConfig(30_522, width=256, layers=4, heads=4, hidden=1024, dropout=0.0)
 TINY = BertConfig(60, width=16, layers=2, heads=2, hidden=24, longest=16, dropout=0.0)
 B, T, SHORTEST = 32, 128, 16

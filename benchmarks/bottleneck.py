@@ -21,6 +21,7 @@ from lmcourse.tasks import System, TextCodec
 from lmcourse.training import fit
 from lmcourse.world.english import plural
 
+SEEDS = (0,)
 WIDTHS = (16, 32, 64, 128)  # of the context vector
 LONGEST = 10  # things in a list of training
 TESTED = (*range(1, 13), 15, 20, 25, 30)

@@ -21,6 +21,7 @@ from lmcourse.tasks import System, TextCodec
 from lmcourse.training import evaluate, fit
 
 WIDTH, HIDDEN, DROPOUT, EPOCHS, PATIENCE = 128, 256, 0.3, 25, 3
+SEEDS = (0,)
 SHOWN = 10
 
 

@@ -186,4 +186,4 @@ def run(options=None) -> dict:
                 rows.append(_row(name, labels or size, runs, pretrained=pretrained, **more))
     counts = [sum(e.topic == topic for e in test) for topic in range(3)]
     sizes = {"train": size, "valid": len(valid), "test": len(test), "majority": max(counts) / len(test)}
-    return {"sizes": sizes, "seeds": len(seeds), "rows": rows}
+    return {"sizes": sizes, "seeds": seeds, "rows": rows}

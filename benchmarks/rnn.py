@@ -28,6 +28,7 @@ from lmcourse.ngram import AddK, KneserNey
 from lmcourse.rnn import RNN, LanguageModel
 from lmcourse.training import evaluate, fit
 
+SEEDS = (0,)  # of our own draws; the split of the names has that of its source
 TORCH = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 CHUNKS = (256, 512, 1024)
 CHARACTERS = {"width": 512, "layers": 1, "dropout": 0.3, "tied": False}

@@ -23,6 +23,7 @@ from lmcourse.speech import RATE, LogMelCodec, Spelling, add_noise, build
 from lmcourse.tasks import TextCodec
 from lmcourse.training import fit
 
+SEEDS = (0, 1, 2)  # one for each speaker that is kept out
 NAMES = "zero one two three four five six seven eight nine".split()
 LONGEST = 5  # digits in a string of the training
 SETTINGS = {

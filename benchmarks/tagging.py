@@ -25,6 +25,7 @@ from lmcourse.tagging import (
 )  # fmt: skip
 from lmcourse.training import fit
 
+SEEDS = (0,)
 COLUMNS = ("nouns", "particles", "noun_forms", "particle_forms", "morphemes", "exact")
 
 

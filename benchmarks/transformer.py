@@ -38,6 +38,7 @@ from lmcourse.transformer import CausalLM, EncoderLayer, MultiHeadAttention
 
 # --- a layer ---
 
+SEEDS = (0, 1)  # the second for what TWICE names, and for the translators
 SHAPES = [(32, 128, 256, 4, 1024), (8, 512, 256, 4, 1024), (64, 16, 64, 4, 256)]  # B, T, D, H, F
 LAYER = "nn.TransformerEncoderLayer"
 

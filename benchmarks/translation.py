@@ -17,6 +17,7 @@ from lmcourse.text import Vocabulary
 from lmcourse.training import fit
 from lmcourse.translation import DIRECTIONS, UNITS, bleu_interval, build, nearest
 
+SEEDS = (0,)
 COLUMNS = ("direction", "system", "exact", "bleu", "bleu_low", "bleu_high")
 
 

@@ -40,6 +40,7 @@ from benchmarks import Missing, table
 from benchmarks._browser import open_browser
 from lmcourse.widgets import AttentionExplorer
 
+SEEDS = (0,)
 OURS = "AttentionExplorer"
 SHAPES = [  # layers, heads, tokens, language
     (1, 1, 16, "en"), (6, 12, 16, "en"), (6, 12, 16, "ko"), (2, 12, 64, "en"), (12, 12, 32, "en"), (6, 12, 64, "en"),

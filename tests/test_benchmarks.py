@@ -364,6 +364,30 @@ def test_what_would_run_on_a_gpu_runs(bert_bench, shortest):
     assert f"{found['ways']['ours']['tokens_per_second']:,.0f}" in bert_bench.report(result)
 
 
+# --- what is recorded ---
+
+
+def test_every_result_says_how_it_was_made(one_thread):
+    """By which command, with what, when, where, with which seeds; and there is no result of a benchmark that is not."""
+    import importlib
+    import pkgutil
+
+    import benchmarks
+
+    names = {m.name for m in pkgutil.iter_modules(benchmarks.__path__) if not m.name.startswith("_")}
+    results = {path.stem: json.loads(path.read_text("utf-8")) for path in benchmarks.RESULTS.glob("*.json")}
+    assert set(results) == names
+    for name, result in results.items():
+        assert result["command"].startswith(f"python -m benchmarks {name}"), name
+        assert result["versions"] and result["machine"]["processor"] and result["date"] >= "2026", name
+        try:
+            seeds = importlib.import_module(f"benchmarks.{name}").SEEDS
+        except ImportError:
+            continue  # a rival that is not installed here
+        kept = result["seeds"]
+        assert kept == json.loads(json.dumps(seeds)), name
+
+
 # --- the widgets ---
 
 
