@@ -14,6 +14,7 @@ def marked(cell, mark):
     return cell
 
 
+SQUARES = "\n".join(f"n{i} = {i} ** 2" for i in range(7)) + "\nfor n in (n0, n1, n2, n3, n4):\n    print(n)"
 LESSON = [
     marked(new_markdown_cell("# A lesson\n\nWhat comes next?"), "slide"),
     marked(new_markdown_cell("Good morning. $x^2$ is a square."), "notes"),
@@ -25,6 +26,9 @@ LESSON = [
     marked(new_code_cell("table = {(): {'a': 0.5, '</s>': 0.5}}\nNextWordExplorer({'English': table})"), "slide"),
     marked(new_markdown_cell("| a | b |\n|---|---|\n| 1 | 2 |"), "slide"),
     marked(new_code_cell("\n".join(f"n{i} = {i}" for i in range(20)) + "\nprint(n3)"), "slide"),
+    marked(new_code_cell(SQUARES), "slide"),
+    marked(new_markdown_cell("\n\n".join(f"Crowd {i}." for i in range(7))), "slide"),
+    new_code_cell(SQUARES),
     marked(new_markdown_cell("## Far too long\n\n" + "\n\n".join(f"Paragraph {i}." for i in range(60))), "slide"),
     marked(new_markdown_cell("## Exercises\n\nThink."), "skip"),
     marked(new_code_cell("from lmcourse.exercises import prompt, solution"), "skip"),
@@ -32,7 +36,7 @@ LESSON = [
     marked(new_code_cell("solution('00.1')"), "fragment"),
 ]
 LESSON[-1].metadata["tags"] = ["hide-cell"]
-LAST = 6  # of the slides, counted from 0
+LAST = 8  # of the slides, counted from 0
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +104,18 @@ def test_a_lesson_from_the_first_slide_to_the_last(visit, either):
     assert re.sub(r"\s+", " ", words(page)) == "The guess | a b 1 2", "a wide table has a box around it"
     press(page, "ArrowRight")
     assert words(page).endswith("3") and "n19 = 19" not in words(page), "long code is not shown beside what it prints"
+    press(page, "ArrowRight")
+    assert place(page) == (6, 0) and "n6 = 6 ** 2" in words(page), "there is room for the code beside the table"
+    press(page, "ArrowRight")
+    assert "Crowd 6." in words(page) and "n6 = 6 ** 2" not in words(page) and words(page).endswith("16"), "here is none"
     press(page, "End")
-    assert place(page) == (7, 1) and "def " in words(page)
+    assert place(page) == (9, 1) and "def " in words(page)
     assert "code cell" not in words(page) and "solution(" not in words(page), "only the solution itself"
     press(page, "ArrowLeft", "ArrowLeft")
-    assert place(page) == (6, 0)
+    assert place(page) == (8, 0)
     press(page, "Home", "ArrowLeft")
     assert place(page) == (1, 0)
-    assert page.get_by_role("status").inner_text() == "Slide 1 of 7: A lesson"
+    assert page.get_by_role("status").inner_text() == "Slide 1 of 9: A lesson"
     assert visited.errors == [] and visited.foreign == []
 
 
@@ -139,8 +147,8 @@ def test_slides_are_as_large_as_fits(visit, site):
             "(() => { const a = document.querySelector('article'); return a.scrollHeight <= a.clientHeight + 1 })()"
         )
         assert fits == bool(shares[-1])
-    assert shares[0] == 1 and shares[5] == 0, "what is too long can be scrolled"
-    page.evaluate("lmcourseSlides.go(5, 0)")
+    assert shares[0] == 1 and shares[7] == 0, "what is too long can be scrolled"
+    page.evaluate("lmcourseSlides.go(7, 0)")
     assert page.locator(".lm-more").inner_text() == "↓ scroll"
     press(page, "ArrowDown", "ArrowDown")
     page.wait_for_function("document.querySelector('article').scrollTop > 0")
@@ -158,7 +166,7 @@ def test_nothing_else_can_be_reached_and_all_comes_back(visit, either):
     page.locator("h2:has-text('Far too long')").evaluate("(e) => e.scrollIntoView()")
     page.evaluate("lmcourseSlides.start(); lmcourseSlides.start()")  # a click too many
     page.locator(".lm-bar").wait_for()
-    assert place(page) == (6, 0), "it begins where one was reading"
+    assert place(page) == (8, 0), "it begins where one was reading"
     assert page.locator(".lm-bar").count() == 1
     names = set()
     for _ in range(12):
@@ -242,7 +250,7 @@ def test_solutions_are_folded_opened_or_put_away(visit, site):
     assert not solution.is_visible()
     page.reload()
     assert not solution.is_visible(), "it is remembered"
-    page.evaluate("lmcourseSlides.start(6)")
+    page.evaluate("lmcourseSlides.start(8)")
     page.locator(".lm-bar").wait_for()
     press(page, "End")
     assert not solution.is_visible()

@@ -56,8 +56,8 @@
   }
 
   const HEADINGS = "h1, h2, h3, h4";
-  const LONG = 12,
-    TABLE = 3; // lines: longer code is not shown beside what it prints, and none of 6 or more beside a table
+  const LONG = 12; // lines of code: more of them are not shown beside what they print
+  const TABLE = { code: 5, printed: 3 }; // more of both, and the code steps back if the slide is full
 
   const slides = []; // [{parts: [{element, step}], notes: [element], title}]
   for (const marked of article.querySelectorAll("[class*='lm-slide-']")) {
@@ -105,6 +105,7 @@
 
   const SIZES = [1, 0.9, 0.8, 0.72, 0.64, 0.57, 0.5, 0.45, 0.4]; // shares of the largest
   const SCROLLED = 0.57;
+  const ROOMY = 0.72; // from here on there is room for code beside a table
 
   /** Show parts at the largest size at which they fit the window; 0 if none does, and then they can be scrolled. */
   function fit(elements) {
@@ -150,22 +151,26 @@
       element.classList.toggle("lm-later", (shown.get(element) ?? 0) > at.step);
       element.classList.toggle("lm-running", element === running);
     }
-    for (const cell of article.querySelectorAll(".cell")) {
+    const tables = []; // cells whose code steps back where there is no room for it
+    for (const cell of [...shown.keys()].filter((element) => element.matches(".cell"))) {
       const output = cell.querySelector(".cell_output");
       const printed = output?.querySelector(".output.stream, .output.text_plain");
       const drawn = output?.querySelector("img, .lm-widget, table");
       const lines = (pre) => pre?.textContent.trim().split("\n").length ?? 0;
       const code = lines(cell.querySelector(".cell_input pre"));
-      const long = code > LONG || (code > 5 && lines(output?.querySelector(".output.stream pre")) > TABLE);
-      cell.classList.toggle(
-        "lm-only-output",
-        Boolean(output && (drawn || !printed || long || cell.matches(".lm-prompt"))),
-      );
+      const alone = drawn || !printed || code > LONG || cell.matches(".lm-prompt");
+      cell.classList.toggle("lm-only-output", Boolean(output && alone));
+      if (output && !alone && code > TABLE.code && lines(output.querySelector(".output.stream pre")) > TABLE.printed)
+        tables.push(cell);
     }
     article.classList.toggle("lm-title-slide", !speaking && slide.parts.some(({ element }) => element.matches("h1")));
     article.scrollTop = 0;
     if (speaking) for (const element of shown.keys()) element.style.zoom = 1.25;
     else slide.share = fit([...shown.keys()]);
+    if (!speaking && slide.share < ROOMY && tables.length) {
+      for (const cell of tables) cell.classList.add("lm-only-output");
+      slide.share = fit([...shown.keys()]);
+    }
     bar.querySelector(".lm-more").textContent = !speaking && !slide.share ? "↓ scroll" : "";
     bar.querySelector(".lm-place").textContent = `${at.slide + 1} / ${slides.length}`;
     bar.querySelector(".lm-where").textContent = speaking
