@@ -219,6 +219,11 @@ def test_slides_on_paper(visit, site, tmp_path):
     boxes = re.findall(rb"/MediaBox \[0 0 (\d+)(?:\.\d+)? (\d+)", pdf)
     assert set(boxes) == {(b"960", b"540")}
     assert LAST + 1 <= len(boxes) <= LAST + 3, "only what is too long goes on"
+    size = "getComputedStyle(document.querySelector('article .cell_output pre')).fontSize"
+    before = page.evaluate(size)
+    page.emulate_media(media="print")
+    assert page.locator("article h1").is_visible() and page.evaluate(size) == before
+    page.emulate_media(media="screen")
     assert place(page) == (1, 0) and words(page) == "A lesson | What comes next?"
 
 
