@@ -223,6 +223,7 @@ def test_slides_on_paper(visit, site, tmp_path):
     before = page.evaluate(size)
     page.emulate_media(media="print")
     assert page.locator("article h1").is_visible() and page.evaluate(size) == before
+    assert page.evaluate("document.querySelector('article').getBoundingClientRect().width") >= 1279
     page.emulate_media(media="screen")
     assert place(page) == (1, 0) and words(page) == "A lesson | What comes next?"
 

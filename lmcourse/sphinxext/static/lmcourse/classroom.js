@@ -341,7 +341,7 @@
     for (const [number, slide] of slides.entries())
       slide.parts.forEach(({ element }, i) => element.classList.toggle("lm-new-page", i === 0 && number > 0));
     const [width, height] = [window.innerWidth, window.innerHeight];
-    pageSize.textContent = `@page { size: ${width}px ${height}px; margin: ${0.03 * height}px ${0.05 * width}px; }`;
+    pageSize.textContent = `@page { size: ${width}px ${height}px; margin: ${0.03 * height}px ${0.03 * width}px; }`;
     document.head.append(pageSize);
   });
   window.addEventListener("afterprint", () => {
