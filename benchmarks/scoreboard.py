@@ -3,7 +3,7 @@
     python -m benchmarks scoreboard
 
 ``models``: bits per character in English words, Korean syllables and Korean morphemes, of counts of several orders and
-of networks with two seeds; how many numbers each keeps, what its training took, how fast it reads; and for English
+of networks with five seeds; how many numbers each keeps, what its training took, how fast it reads; and for English
 the minimal pairs. ``growth``: the same with a tenth of the text and with ten times as much. ``doubling``: how long a
 step of training takes if the batch, or the texts in it, are doubled.
 
