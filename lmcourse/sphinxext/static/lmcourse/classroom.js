@@ -158,9 +158,10 @@
       const drawn = output?.querySelector("img, .lm-widget, table");
       const lines = (pre) => pre?.textContent.trim().split("\n").length ?? 0;
       const code = lines(cell.querySelector(".cell_input pre"));
-      const alone = drawn || !printed || code > LONG || cell.matches(".lm-prompt");
+      const kept = cell.matches(".tag_slide-code"); // by a tag of the cell, where the code is what one looks at
+      const alone = !kept && (drawn || !printed || code > LONG || cell.matches(".lm-prompt"));
       cell.classList.toggle("lm-only-output", Boolean(output && alone));
-      if (output && !alone && code > TABLE.code && lines(output.querySelector(".output.stream pre")) > TABLE.printed)
+      if (output && !alone && !kept && code > TABLE.code && lines(output.querySelector(".output.stream pre")) > TABLE.printed)
         tables.push(cell);
     }
     article.classList.toggle("lm-title-slide", !speaking && slide.parts.some(({ element }) => element.matches("h1")));
